@@ -1,0 +1,112 @@
+//! Reading a request body whole: bounded in size, bounded in time, hashed as it arrives.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Body;
+use tokio::time::{Instant, Sleep};
+
+use super::{BoxError, Buffered};
+
+/// Slowest upload that is waited for once `grace` is over, in bytes per second: that of Apache's
+/// `RequestReadTimeout body=20,MinRate=500`.
+const MIN_RATE: u64 = 500;
+
+/// Why a body could not be read.
+#[derive(Debug)]
+pub(crate) enum CollectError {
+    /// It is longer than the limit.
+    TooLarge,
+    /// It arrives too slowly.
+    TooSlow,
+    /// It broke off.
+    Broken(BoxError),
+}
+
+/// Collects a body's frames.
+#[derive(Debug)]
+pub(crate) struct Collector {
+    limit: u64,
+    grace: Duration,
+    body: Buffered,
+    /// Set when the body makes us wait for the first time.
+    deadline: Option<(Instant, Pin<Box<Sleep>>)>,
+}
+
+impl Collector {
+    pub(crate) fn new(limit: usize, grace: Duration) -> Self {
+        Self {
+            limit: limit as u64,
+            grace,
+            body: Buffered::empty(),
+            deadline: None,
+        }
+    }
+
+    /// Reads on; `on_frame` sees each frame as soon as it is in.
+    pub(crate) fn poll<B>(
+        &mut self,
+        mut body: Pin<&mut B>,
+        cx: &mut Context<'_>,
+        mut on_frame: impl FnMut(&Bytes),
+    ) -> Poll<Result<Buffered, CollectError>>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<BoxError>,
+    {
+        // Before the first poll: a client that waits for `100 Continue` must not get it for a
+        // body that will be refused.
+        if body.size_hint().lower().saturating_add(self.body.len()) > self.limit {
+            return Poll::Ready(Err(CollectError::TooLarge));
+        }
+        loop {
+            let frame = match body.as_mut().poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => frame,
+                Poll::Ready(Some(Err(error))) => {
+                    return Poll::Ready(Err(CollectError::Broken(error.into())));
+                }
+                Poll::Ready(None) => return Poll::Ready(Ok(std::mem::take(&mut self.body))),
+                Poll::Pending if self.is_too_slow(cx) => {
+                    return Poll::Ready(Err(CollectError::TooSlow));
+                }
+                Poll::Pending => return Poll::Pending,
+            };
+            match frame.into_data() {
+                Ok(data) => {
+                    if self.body.len() + data.len() as u64 > self.limit {
+                        return Poll::Ready(Err(CollectError::TooLarge));
+                    }
+                    on_frame(&data);
+                    self.body.push(data);
+                }
+                Err(frame) => {
+                    if let Ok(trailers) = frame.into_trailers() {
+                        self.body.set_trailers(trailers);
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_too_slow(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.deadline.is_none() && tokio::runtime::Handle::try_current().is_err() {
+            // Without a Tokio runtime there is no timer to wait with.
+            return false;
+        }
+        let (start, sleep) = self
+            .deadline
+            .get_or_insert_with(|| (Instant::now(), Box::pin(tokio::time::sleep(self.grace))));
+        while sleep.as_mut().poll(cx).is_ready() {
+            let earned = Duration::from_millis(self.body.len().saturating_mul(1000) / MIN_RATE);
+            let due = *start + self.grace + earned;
+            if due <= Instant::now() {
+                return true;
+            }
+            sleep.as_mut().reset(due);
+        }
+        false
+    }
+}

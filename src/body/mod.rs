@@ -1,0 +1,374 @@
+//! Bodies: the ones that are held, and the ones that pass through.
+//!
+//! | name | is | made by |
+//! |---|---|---|
+//! | [`Buffered`] | a whole body as the frames it came in; cloning it copies no data | whoever must see a body before sending it |
+//! | [`RequestBody`] | [`Buffered`], or the caller's body untouched | layers that buffer some requests only |
+//! | [`UpstreamBody`] | [`Buffered`], or any body behind one box | the ready-made client |
+//! | [`ResponseBody`] | the inner service's body, or bytes of our own | every layer that can refuse |
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::error::Error;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+mod collect;
+
+#[cfg(feature = "sign")]
+pub(crate) use self::collect::{CollectError, Collector};
+
+/// Any error, as Tower passes it around.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Longest request body that a layer holds unless told otherwise: 32 MiB. Bedrock itself takes
+/// 25,000,000 bytes.
+pub const DEFAULT_LIMIT: usize = 32 * 1024 * 1024;
+
+/// A whole body, kept as the frames it arrived in.
+///
+/// Nothing is ever copied together: frames are handed on as they are, and a clone shares them.
+#[derive(Clone, Default)]
+pub struct Buffered {
+    /// Most bodies are one frame; it needs no list.
+    first: Option<Bytes>,
+    rest: VecDeque<Bytes>,
+    trailers: Option<Box<HeaderMap>>,
+    remaining: u64,
+}
+
+impl Buffered {
+    /// A body without a byte.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// Bytes not yet read.
+    pub fn len(&self) -> u64 {
+        self.remaining
+    }
+
+    /// Whether no byte is left.
+    pub fn is_empty(&self) -> bool {
+        self.remaining == 0
+    }
+
+    /// The frames not yet read.
+    pub fn frames(&self) -> impl Iterator<Item = &Bytes> {
+        self.first.iter().chain(&self.rest)
+    }
+
+    pub(crate) fn push(&mut self, frame: Bytes) {
+        if frame.is_empty() {
+            return;
+        }
+        self.remaining += frame.len() as u64;
+        if self.first.is_none() && self.rest.is_empty() {
+            self.first = Some(frame);
+        } else {
+            self.rest.push_back(frame);
+        }
+    }
+
+    pub(crate) fn set_trailers(&mut self, trailers: HeaderMap) {
+        self.trailers = Some(Box::new(trailers));
+    }
+}
+
+impl From<Bytes> for Buffered {
+    fn from(bytes: Bytes) -> Self {
+        Self::from_iter([bytes])
+    }
+}
+
+impl FromIterator<Bytes> for Buffered {
+    fn from_iter<I: IntoIterator<Item = Bytes>>(frames: I) -> Self {
+        let mut body = Self::empty();
+        frames.into_iter().for_each(|frame| body.push(frame));
+        body
+    }
+}
+
+impl fmt::Debug for Buffered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Buffered")
+            .field("len", &self.remaining)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Body for Buffered {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let next = self.first.take().or_else(|| self.rest.pop_front());
+        Poll::Ready(match next {
+            Some(frame) => {
+                self.remaining = self.remaining.saturating_sub(frame.len() as u64);
+                Some(Ok(Frame::data(frame)))
+            }
+            None => self.trailers.take().map(|t| Ok(Frame::trailers(*t))),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.remaining == 0 && self.trailers.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.remaining)
+    }
+}
+
+pin_project! {
+    /// A request body that is held whole, or that streams through.
+    #[derive(Debug)]
+    pub struct RequestBody<B> {
+        #[pin]
+        kind: RequestKind<B>,
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    #[project = RequestKindProj]
+    enum RequestKind<B> {
+        Whole { body: Buffered },
+        Stream { #[pin] body: B },
+    }
+}
+
+impl<B> RequestBody<B> {
+    /// The caller's body, as it is.
+    pub fn stream(body: B) -> Self {
+        let kind = RequestKind::Stream { body };
+        Self { kind }
+    }
+
+    /// A second copy of the body, if it is held whole.
+    pub fn try_clone(&self) -> Option<Self> {
+        match &self.kind {
+            RequestKind::Whole { body } => Some(body.clone().into()),
+            RequestKind::Stream { .. } => None,
+        }
+    }
+}
+
+impl<B> From<Buffered> for RequestBody<B> {
+    fn from(body: Buffered) -> Self {
+        let kind = RequestKind::Whole { body };
+        Self { kind }
+    }
+}
+
+impl<B> Body for RequestBody<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.project().kind.project() {
+            RequestKindProj::Whole { body } => poll_whole(body, cx),
+            RequestKindProj::Stream { body } => body.poll_frame(cx).map_err(Into::into),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            RequestKind::Whole { body } => body.is_end_stream(),
+            RequestKind::Stream { body } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            RequestKind::Whole { body } => body.size_hint(),
+            RequestKind::Stream { body } => body.size_hint(),
+        }
+    }
+}
+
+/// Polls a held body where errors are boxed.
+pub(crate) fn poll_whole(
+    body: &mut Buffered,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    Pin::new(body)
+        .poll_frame(cx)
+        .map_err(|never| match never {})
+}
+
+/// The request body of the ready-made client: held whole, or anything at all behind one box.
+pub struct UpstreamBody(UpstreamKind);
+
+enum UpstreamKind {
+    Whole(Buffered),
+    Stream(Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>),
+}
+
+impl UpstreamBody {
+    /// Takes any body; boxes it.
+    pub fn new<B>(body: B) -> Self
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        // `RequestBody` is what turns the body's own error into a boxed one.
+        Self(UpstreamKind::Stream(Box::pin(RequestBody::stream(body))))
+    }
+
+    /// A second copy of the body, if it is held whole.
+    pub fn try_clone(&self) -> Option<Self> {
+        match &self.0 {
+            UpstreamKind::Whole(body) => Some(body.clone().into()),
+            UpstreamKind::Stream(_) => None,
+        }
+    }
+}
+
+impl fmt::Debug for UpstreamBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            UpstreamKind::Whole(body) => body.fmt(f),
+            UpstreamKind::Stream(_) => f.write_str("UpstreamBody { .. }"),
+        }
+    }
+}
+
+impl From<Buffered> for UpstreamBody {
+    fn from(body: Buffered) -> Self {
+        Self(UpstreamKind::Whole(body))
+    }
+}
+
+impl<B> From<RequestBody<B>> for UpstreamBody
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    fn from(body: RequestBody<B>) -> Self {
+        match body.kind {
+            RequestKind::Whole { body } => body.into(),
+            RequestKind::Stream { body } => Self::new(body),
+        }
+    }
+}
+
+impl Body for UpstreamBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match &mut self.0 {
+            UpstreamKind::Whole(body) => poll_whole(body, cx),
+            UpstreamKind::Stream(body) => body.as_mut().poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            UpstreamKind::Whole(body) => body.is_end_stream(),
+            UpstreamKind::Stream(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            UpstreamKind::Whole(body) => body.size_hint(),
+            UpstreamKind::Stream(body) => body.size_hint(),
+        }
+    }
+}
+
+pin_project! {
+    /// The inner service's response body, or a short answer of a layer's own.
+    ///
+    /// It is [`Default`] whatever the inner body is, as `tower_http::cors` asks.
+    #[derive(Debug)]
+    pub struct ResponseBody<R> {
+        #[pin]
+        kind: ResponseKind<R>,
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    #[project = ResponseKindProj]
+    enum ResponseKind<R> {
+        Inner { #[pin] body: R },
+        Own { body: Option<Bytes> },
+    }
+}
+
+impl<R> ResponseBody<R> {
+    /// The inner service's body.
+    pub fn inner(body: R) -> Self {
+        let kind = ResponseKind::Inner { body };
+        Self { kind }
+    }
+
+    /// An answer of our own.
+    pub fn own(body: impl Into<Bytes>) -> Self {
+        let body = Some(body.into()).filter(|body| !body.is_empty());
+        let kind = ResponseKind::Own { body };
+        Self { kind }
+    }
+}
+
+impl<R> Default for ResponseBody<R> {
+    fn default() -> Self {
+        Self::own(Bytes::new())
+    }
+}
+
+impl<R: Body<Data = Bytes>> Body for ResponseBody<R> {
+    type Data = Bytes;
+    type Error = R::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, R::Error>>> {
+        match self.project().kind.project() {
+            ResponseKindProj::Inner { body } => Poll::Ready(ready!(body.poll_frame(cx))),
+            ResponseKindProj::Own { body } => {
+                Poll::Ready(body.take().map(|body| Ok(Frame::data(body))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            ResponseKind::Inner { body } => body.is_end_stream(),
+            ResponseKind::Own { body } => body.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            ResponseKind::Inner { body } => body.size_hint(),
+            ResponseKind::Own { body } => {
+                SizeHint::with_exact(body.as_ref().map_or(0, |b| b.len() as u64))
+            }
+        }
+    }
+}

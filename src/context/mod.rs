@@ -1,0 +1,287 @@
+//! The facts of a request: one handle in its extensions, filled as the request goes inward.
+//!
+//! Whichever of our layers is outermost inserts the handle; the inner ones add to it. So a request
+//! whose client leaves before there is any response still leaves a full record. Copies of a
+//! request (a retry) share the handle: facts stay, counters add up.
+//!
+//! ```
+//! use tower_bedrock::{Context, Principal};
+//!
+//! fn who<B>(request: &http::Request<B>) -> Option<&str> {
+//!     Principal::of(request.extensions()).map(Principal::id)
+//! }
+//! # let mut request = http::Request::new(());
+//! # assert_eq!(who(&request), None);
+//! # Context::of(request.extensions_mut()).set_principal(Principal::new("team-a"));
+//! # assert_eq!(who(&request), Some("team-a"));
+//! ```
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use http::{Extensions, Uri, request};
+
+use crate::reject::{Dialect, Rejection};
+use crate::route::{Route, RouteConfig, Spans};
+
+mod credential;
+mod policy;
+mod principal;
+
+pub use self::credential::{ClientCredential, KeyChoice};
+pub use self::policy::{ClientCredentials, Policy, Timeouts};
+pub use self::principal::Principal;
+
+#[cfg(feature = "rewrite")]
+pub(crate) use self::credential::{signed_headers, without_presigned};
+
+/// The facts of one request. Cloning it copies a pointer.
+#[derive(Clone)]
+pub struct Context(Arc<Facts>);
+
+struct Facts {
+    started: Instant,
+    /// An `ObservabilityLayer` has made this handle its own.
+    claimed: AtomicBool,
+    /// Which of our layers the request has passed, as bits of [`Stage`].
+    passed: AtomicU8,
+    /// The URI as it arrived.
+    inbound: OnceLock<Uri>,
+    spans: OnceLock<Spans>,
+    dialect: OnceLock<Dialect>,
+    principal: OnceLock<Principal>,
+    key_choice: OnceLock<KeyChoice>,
+    credentials_id: OnceLock<Arc<str>>,
+    rejection: OnceLock<Rejection>,
+    attempts: AtomicU32,
+    /// Microseconds after `started`; 0 is "not yet".
+    sent_at: AtomicU64,
+    /// `u64::MAX` is "not known".
+    request_size: AtomicU64,
+}
+
+/// A layer that wants to know whether it, or one that should come later, was passed before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Stage {
+    #[cfg(feature = "auth")]
+    Auth = 1,
+    #[cfg(feature = "rewrite")]
+    Rewrite = 2,
+    #[cfg(feature = "sign")]
+    Sign = 4,
+}
+
+impl Context {
+    /// The request's handle; inserted if there is none yet.
+    pub fn of(extensions: &mut Extensions) -> Self {
+        if let Some(context) = extensions.get::<Self>() {
+            return context.clone();
+        }
+        let context = Self::new();
+        extensions.insert(context.clone());
+        context
+    }
+
+    /// The request's handle, if one of our layers has seen the request.
+    pub fn get(extensions: &Extensions) -> Option<&Self> {
+        extensions.get()
+    }
+
+    /// A handle that no other observer has claimed. A request that was cloned from a template
+    /// would otherwise share its record with every other clone.
+    #[cfg(feature = "observe")]
+    pub(crate) fn claim(extensions: &mut Extensions) -> Self {
+        let context = Self::of(extensions);
+        if !context.0.claimed.swap(true, Ordering::Relaxed) {
+            return context;
+        }
+        let context = Self::new();
+        context.0.claimed.store(true, Ordering::Relaxed);
+        extensions.insert(context.clone());
+        context
+    }
+
+    fn new() -> Self {
+        Self(Arc::new(Facts {
+            started: Instant::now(),
+            claimed: AtomicBool::new(false),
+            passed: AtomicU8::new(0),
+            inbound: OnceLock::new(),
+            spans: OnceLock::new(),
+            dialect: OnceLock::new(),
+            principal: OnceLock::new(),
+            key_choice: OnceLock::new(),
+            credentials_id: OnceLock::new(),
+            rejection: OnceLock::new(),
+            attempts: AtomicU32::new(0),
+            sent_at: AtomicU64::new(0),
+            request_size: AtomicU64::new(u64::MAX),
+        }))
+    }
+
+    /// When the first of our layers saw the request.
+    pub fn started(&self) -> Instant {
+        self.0.started
+    }
+
+    /// The URI as it arrived, once it is known: from `ObservabilityLayer` or
+    /// `BedrockPathRewriteLayer` inward.
+    pub fn inbound(&self) -> Option<&Uri> {
+        self.0.inbound.get()
+    }
+
+    /// The parsed path, once it is known.
+    pub fn route(&self) -> Option<Route<'_>> {
+        Some(self.0.spans.get()?.on(self.inbound()?.path()))
+    }
+
+    /// Who is calling, once that is known.
+    pub fn principal(&self) -> Option<&Principal> {
+        self.0.principal.get()
+    }
+
+    /// Says who is calling. The first answer stays.
+    pub fn set_principal(&self, principal: Principal) {
+        let _ = self.0.principal.set(principal);
+    }
+
+    /// With whose keys the request goes upstream, once that is known.
+    pub fn key_choice(&self) -> Option<&KeyChoice> {
+        self.0.key_choice.get()
+    }
+
+    /// The public id of the credentials that signed the request: an access key id.
+    pub fn credentials_id(&self) -> Option<&str> {
+        self.0.credentials_id.get().map(|id| &**id)
+    }
+
+    /// Why the request was refused, if one of our layers refused it.
+    pub fn rejection(&self) -> Option<&Rejection> {
+        self.0.rejection.get()
+    }
+
+    /// How often the request was sent upstream.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts.load(Ordering::Relaxed)
+    }
+
+    /// Time from [`started`](Self::started) to the latest attempt.
+    pub fn sent_after(&self) -> Option<Duration> {
+        match self.0.sent_at.load(Ordering::Relaxed) {
+            0 => None,
+            micros => Some(Duration::from_micros(micros)),
+        }
+    }
+
+    /// Length of the request body, in bytes, once it is known.
+    pub fn request_size(&self) -> Option<u64> {
+        Some(self.0.request_size.load(Ordering::Relaxed)).filter(|&size| size != u64::MAX)
+    }
+
+    /// In which language this request is refused.
+    pub(crate) fn dialect(&self, head: &request::Parts) -> Dialect {
+        *self.0.dialect.get_or_init(|| Dialect::of(head))
+    }
+
+    /// Keeps the rejection for the record; hands it back.
+    pub(crate) fn rejected(&self, rejection: Rejection) -> Rejection {
+        let _ = self.0.rejection.set(rejection.clone());
+        rejection
+    }
+
+    /// Parses `uri`, unless an outer layer has.
+    pub(crate) fn parse_route<'a>(
+        &'a self,
+        uri: &'a Uri,
+        config: &RouteConfig,
+    ) -> Result<Route<'a>, Rejection> {
+        let path = uri.path();
+        if let Some(spans) = self.0.spans.get() {
+            return Ok(spans.on(path));
+        }
+        let spans = config.parse(path)?;
+        Ok(self.0.spans.get_or_init(|| spans).on(path))
+    }
+
+    #[cfg(any(feature = "rewrite", feature = "observe"))]
+    pub(crate) fn set_inbound(&self, uri: Uri) {
+        let _ = self.0.inbound.set(uri);
+    }
+
+    /// What the caller may do; the layer's own policy if its principal has none.
+    #[cfg(any(feature = "rewrite", feature = "sign"))]
+    pub(crate) fn policy<'a>(&'a self, default: &'a Policy) -> &'a Policy {
+        self.principal()
+            .and_then(Principal::policy)
+            .unwrap_or(default)
+    }
+
+    /// Decides with whose keys the request goes upstream, unless an outer layer has.
+    #[cfg(any(feature = "rewrite", feature = "sign"))]
+    pub(crate) fn choose_key(
+        &self,
+        head: &request::Parts,
+        default: &Policy,
+    ) -> Result<&KeyChoice, Rejection> {
+        if let Some(choice) = self.0.key_choice.get() {
+            return Ok(choice);
+        }
+        let choice = KeyChoice::decide(head, self.policy(default).client_credentials())?;
+        Ok(self.0.key_choice.get_or_init(|| choice))
+    }
+
+    /// Notes that `stage` was passed; says whether it had been before.
+    #[cfg(any(feature = "auth", feature = "rewrite", feature = "sign"))]
+    pub(crate) fn pass(&self, stage: Stage) -> bool {
+        self.0.passed.fetch_or(stage as u8, Ordering::Relaxed) & stage as u8 != 0
+    }
+
+    #[cfg(any(feature = "auth", feature = "rewrite"))]
+    pub(crate) fn has_passed(&self, stage: Stage) -> bool {
+        self.0.passed.load(Ordering::Relaxed) & stage as u8 != 0
+    }
+
+    #[cfg(feature = "sign")]
+    pub(crate) fn set_credentials_id(&self, id: &Arc<str>) {
+        let _ = self.0.credentials_id.set(Arc::clone(id));
+    }
+
+    #[cfg(any(feature = "sign", feature = "observe"))]
+    pub(crate) fn set_request_size(&self, size: u64) {
+        self.0.request_size.store(size, Ordering::Relaxed);
+    }
+
+    /// Counts an attempt that begins now.
+    #[cfg(feature = "sign")]
+    pub(crate) fn attempt(&self) {
+        self.0.attempts.fetch_add(1, Ordering::Relaxed);
+        let micros = u64::try_from(self.0.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.0.sent_at.store(micros.max(1), Ordering::Relaxed);
+    }
+}
+
+impl Dialect {
+    fn of(head: &request::Parts) -> Self {
+        let path = head.uri.path();
+        if path.contains("/compat/") && !path.contains("/aws-bedrock/") {
+            return Self::OpenAi;
+        }
+        let is_grpc = head
+            .headers
+            .get(http::header::CONTENT_TYPE)
+            .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
+        if is_grpc { Self::Grpc } else { Self::Envelope }
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("principal", &self.principal())
+            .field("key_choice", &self.key_choice())
+            .field("attempts", &self.attempts())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,140 @@
+//! Refusals: what went wrong, and how it is said in the caller's own language.
+//!
+//! A layer that refuses answers `Ok(response)`; the [`Rejection`] is also in the response's
+//! extensions. The [`Dialect`] depends on the request alone:
+//!
+//! | request | answer |
+//! |---|---|
+//! | path `…/compat/…` | OpenAI's error object |
+//! | `content-type: application/grpc*` | gRPC, trailers only: HTTP 200 with `grpc-status` |
+//! | any other | Cloudflare's envelope, with `x-amzn-errortype` so that AWS SDKs raise the right exception and retry only what retrying can mend |
+//!
+//! | [`RejectionKind`] | HTTP | code | `x-amzn-errortype` | OpenAI type / code |
+//! |---|---|---|---|---|
+#![doc = include_str!("table.md")]
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use http::{Method, StatusCode};
+
+mod drain;
+mod future;
+mod kind;
+mod render;
+
+pub use self::future::ResponseFuture;
+pub use self::kind::RejectionKind;
+
+/// The language of a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// Cloudflare's envelope with the headers of an AWS error.
+    Envelope,
+    /// OpenAI's error object.
+    OpenAi,
+    /// A gRPC status without messages.
+    Grpc,
+}
+
+/// Why a request was refused, or could not be served.
+///
+/// It has two texts: the public one goes to the caller, the internal one to the log only.
+///
+/// ```
+/// use tower_bedrock::{Rejection, RejectionKind};
+///
+/// let rejection = Rejection::new(RejectionKind::Unauthenticated, "this token has been revoked")
+///     .with_internal("revoked by admin on 2026-01-02");
+/// assert_eq!(rejection.status(), 401);
+/// assert_eq!(rejection.text(), "this token has been revoked");
+/// ```
+#[derive(Debug, Clone)]
+pub struct Rejection {
+    kind: RejectionKind,
+    text: Cow<'static, str>,
+    internal: Option<Arc<dyn Error + Send + Sync>>,
+    allow: Option<Method>,
+    param: Option<&'static str>,
+}
+
+impl Rejection {
+    /// A refusal with the text that the caller reads.
+    pub fn new(kind: RejectionKind, text: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            kind,
+            text: text.into(),
+            internal: None,
+            allow: None,
+            param: None,
+        }
+    }
+
+    /// Adds what only the log may say.
+    #[must_use]
+    pub fn with_internal(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.internal = Some(cause.into().into());
+        self
+    }
+
+    /// Names the parameter at fault, as OpenAI's `param`.
+    #[must_use]
+    pub fn with_param(mut self, param: &'static str) -> Self {
+        self.param = Some(param);
+        self
+    }
+
+    /// A method that is not answered; `allow` is.
+    pub(crate) fn method(allow: Method) -> Self {
+        let text = format!("this path answers {allow} only");
+        let mut rejection = Self::new(RejectionKind::MethodNotAllowed, text);
+        rejection.allow = Some(allow);
+        rejection
+    }
+
+    /// Two layers stand in the wrong order.
+    pub(crate) fn misordered(outer: &'static str, inner: &'static str) -> Self {
+        tracing::error!(outer, inner, "layers are stacked in the wrong order");
+        Self::new(
+            RejectionKind::StackMisordered,
+            format!("StackMisordered: {outer} must be outside of {inner}, and each there once"),
+        )
+    }
+
+    /// What kind of refusal this is.
+    pub fn kind(&self) -> RejectionKind {
+        self.kind
+    }
+
+    /// Its HTTP status (a gRPC caller gets 200 and a `grpc-status`).
+    pub fn status(&self) -> StatusCode {
+        self.kind.status()
+    }
+
+    /// The text that the caller reads.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What only the log may say.
+    pub fn internal(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        self.internal.as_deref()
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Error for Rejection {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.internal
+            .as_ref()
+            .map(|e| &**e as &(dyn Error + 'static))
+    }
+}
