@@ -11,6 +11,12 @@ pub mod body;
 
 pub mod reject;
 
+#[cfg(feature = "auth")]
+pub mod auth;
+
+#[cfg(feature = "rewrite")]
+pub mod rewrite;
+
 #[doc(inline)]
 pub use self::{
     body::BoxError,
