@@ -17,6 +17,12 @@ pub mod auth;
 #[cfg(feature = "rewrite")]
 pub mod rewrite;
 
+#[cfg(feature = "sign")]
+pub mod credentials;
+
+#[cfg(feature = "sign")]
+pub mod sign;
+
 #[doc(inline)]
 pub use self::{
     body::BoxError,
