@@ -11,6 +11,8 @@ pub mod body;
 
 pub mod reject;
 
+pub mod eventstream;
+
 #[cfg(feature = "auth")]
 pub mod auth;
 
@@ -22,6 +24,9 @@ pub mod credentials;
 
 #[cfg(feature = "sign")]
 pub mod sign;
+
+#[cfg(feature = "observe")]
+pub mod observe;
 
 #[doc(inline)]
 pub use self::{
