@@ -28,6 +28,13 @@ pub mod sign;
 #[cfg(feature = "observe")]
 pub mod observe;
 
+#[cfg(feature = "gateway")]
+pub mod gateway;
+
+#[cfg(feature = "gateway")]
+#[doc(inline)]
+pub use self::gateway::{Gateway, GatewayBody, GatewayBuilder};
+
 #[doc(inline)]
 pub use self::{
     body::BoxError,
