@@ -11,6 +11,9 @@ pub mod body;
 
 pub mod reject;
 
+#[cfg(feature = "emulator")]
+pub mod emulator;
+
 #[doc(inline)]
 pub use self::{
     body::BoxError,
