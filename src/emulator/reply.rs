@@ -96,7 +96,7 @@ mod tests {
             "{}",
             reply.text
         );
-        assert_eq!(reply.output, 19);
+        assert_eq!(reply.output, 20);
         assert!(!reply.cut);
         assert_eq!(reply.pieces().concat(), reply.text);
         assert!(reply.pieces().len() > 3);

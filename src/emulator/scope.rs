@@ -266,7 +266,7 @@ pub(super) fn timestamp(time: SystemTime) -> String {
     OffsetDateTime::from(time).format(STAMP).unwrap_or_default()
 }
 
-fn parse_timestamp(text: &str) -> Option<SystemTime> {
+pub(super) fn parse_timestamp(text: &str) -> Option<SystemTime> {
     let time = PrimitiveDateTime::parse(text, STAMP).ok()?;
     Some(time.assume_utc().into())
 }

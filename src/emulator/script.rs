@@ -41,6 +41,13 @@ impl Departure {
         }
     }
 
+    /// The peer has left for certain.
+    pub(super) fn happened(mut self) -> Self {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.armed = false;
+        self
+    }
+
     fn disarm(&mut self) {
         self.armed = false;
     }

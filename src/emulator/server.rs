@@ -123,14 +123,10 @@ async fn exchange(state: &State, request: Request<Incoming>) -> Response<Script>
     let body = match read(body, &mut entry).await {
         Ok(body) => body,
         Err(Broken) => {
-            // Nobody is there to read this.
+            // Written to the log as incomplete; nobody is there to read the answer.
             drop(entry);
-            return send(
-                state,
-                Answer::from(Refusal::validation("")),
-                None,
-                departure,
-            );
+            let answer = Refusal::validation("The request body broke off.").into();
+            return send(state, answer, None, departure.happened());
         }
     };
     let verdict = match &body {

@@ -73,11 +73,26 @@ fn check_claim(
     let signed: Vec<&str> = claim.signed_headers.iter().map(String::as_str).collect();
     check_signed_headers(&signed, arrived)?;
     let payload = payload_hash(arrived)?;
+    if matches(claim, arrived, &key.secret, &signed, &payload) {
+        Ok(())
+    } else {
+        Err(Refusal::invalid_signature(MISMATCH))
+    }
+}
+
+/// Whether the signature is the one that `secret` makes of this request.
+fn matches(
+    claim: &Claim,
+    arrived: &Arrived<'_>,
+    secret: &str,
+    signed: &[&str],
+    payload: &str,
+) -> bool {
     let uri = canonical::uri(arrived.path);
-    let headers = canonical::headers(&signed, arrived.headers, arrived.authority);
-    let signing_key = signing_key(&key.secret, claim);
+    let headers = canonical::headers(signed, arrived.headers, arrived.authority);
+    let signing_key = signing_key(secret, claim);
     let skip = claim.presigned.then_some("X-Amz-Signature");
-    let matches = [Plus::Space, Plus::Literal].into_iter().any(|plus| {
+    [Plus::Space, Plus::Literal].into_iter().any(|plus| {
         let query = canonical::query(arrived.query.unwrap_or_default(), plus, skip);
         let request = canonical::request(
             arrived.method,
@@ -85,7 +100,7 @@ fn check_claim(
             &query,
             &headers,
             &signed.join(";"),
-            &payload,
+            payload,
         );
         let to_sign = format!(
             "AWS4-HMAC-SHA256\n{}\n{}/{}/{}/aws4_request\n{}",
@@ -96,12 +111,7 @@ fn check_claim(
             sha256_hex(&request)
         );
         hex(&hmac(&signing_key, to_sign.as_bytes())) == claim.signature
-    });
-    if matches {
-        Ok(())
-    } else {
-        Err(Refusal::invalid_signature(MISMATCH))
-    }
+    })
 }
 
 /// The key of `Authorization: Bearer …`, if that is the scheme.
@@ -187,3 +197,6 @@ fn payload_hash(arrived: &Arrived<'_>) -> Result<String, Refusal> {
         _ => Ok(hash),
     }
 }
+
+#[cfg(test)]
+mod tests;
