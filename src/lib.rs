@@ -11,6 +11,11 @@ pub mod body;
 
 pub mod reject;
 
+pub mod eventstream;
+
+#[cfg(feature = "observe")]
+pub mod observe;
+
 #[cfg(feature = "emulator")]
 pub mod emulator;
 

@@ -6,7 +6,6 @@ use bytes::{Bytes, BytesMut};
 use serde_json::json;
 
 use super::answer::{Answer, Content};
-use super::frame;
 use super::refusal::Refusal;
 use super::script::Step;
 
@@ -247,7 +246,7 @@ pub(super) fn flushed(frames: impl IntoIterator<Item = Bytes>) -> Vec<Step> {
 
 fn exception(binary: bool, name: &str, payload: serde_json::Value) -> Bytes {
     if binary {
-        frame::exception(name, payload.to_string().as_bytes())
+        eventstream::exception(name, payload.to_string().as_bytes())
     } else {
         let error = json!({ "error": { "type": name, "message": payload["message"] } });
         format!("data: {error}\n\n").into()
@@ -273,6 +272,7 @@ fn oversized_prelude() -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::eventstream;
 
     #[test]
     fn parsed_from_any_id() {

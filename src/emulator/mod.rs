@@ -82,7 +82,6 @@ mod canonical;
 mod claude;
 mod converse;
 mod faults;
-mod frame;
 mod hash;
 mod keys;
 mod log;

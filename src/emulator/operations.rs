@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Content};
 use super::canonical::{self, Plus};
-use super::frame;
 use super::native::Native;
 use super::prompt::Prompt;
 use super::refusal::Refusal;
 use super::reply::Reply;
 use super::{claude, converse, nova};
+use crate::eventstream;
 
 const PADDING: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 const BASE64: base64::engine::GeneralPurpose = base64::engine::general_purpose::STANDARD;
@@ -270,7 +270,7 @@ fn stream(frames: Vec<Bytes>, closing: usize) -> Answer {
 fn event_frame(name: &str, mut event: Value, index: usize) -> Bytes {
     let length = 1 + index * 17 % PADDING.len();
     event["p"] = json!(PADDING.get(..length));
-    frame::event(name, event.to_string().as_bytes())
+    eventstream::event(name, event.to_string().as_bytes())
 }
 
 fn foundation_models() -> Answer {
