@@ -263,7 +263,7 @@ impl Context {
 }
 
 impl Dialect {
-    fn of(head: &request::Parts) -> Self {
+    pub(crate) fn of(head: &request::Parts) -> Self {
         let path = head.uri.path();
         if path.contains("/compat/") && !path.contains("/aws-bedrock/") {
             return Self::OpenAi;

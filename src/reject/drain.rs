@@ -10,8 +10,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Buf;
+use http::HeaderMap;
+use http::header::EXPECT;
 use http_body::Body;
-use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 
 /// A longer body is not worth reading away.
@@ -19,53 +20,41 @@ const MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// Nor is a slower one.
 const MAX_TIME: Duration = Duration::from_secs(10);
 
-pin_project! {
+/// How far a body has been read away.
+#[derive(Debug)]
+pub(crate) struct Drain {
+    /// The client waits for `100 Continue` before it sends its body (RFC 9110 §10.1.1): it is
+    /// not asked to.
+    awaits_continue: bool,
+    seen: u64,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Drain {
+    pub(crate) fn new(headers: &HeaderMap) -> Self {
+        let awaits_continue = headers
+            .get(EXPECT)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        Self {
+            awaits_continue,
+            seen: 0,
+            sleep: None,
+        }
+    }
+
     /// Completes when the body has been read, or when reading on is not worth it.
-    #[derive(Debug)]
-    pub(crate) struct Drain<B> {
-        #[pin]
-        body: Option<B>,
-        seen: u64,
-        sleep: Option<Pin<Box<Sleep>>>,
-    }
-}
-
-impl<B: Body> Drain<B> {
-    /// `awaits_continue`: the client sends its body only if asked to, so it is not asked.
-    pub(crate) fn new(body: B, awaits_continue: bool) -> Self {
-        let worthwhile = !awaits_continue && body.size_hint().lower() <= MAX_BYTES;
-        Self {
-            body: Some(body).filter(|_| worthwhile),
-            seen: 0,
-            sleep: None,
-        }
-    }
-}
-
-impl<B> Drain<B> {
-    /// Nothing left to read.
-    pub(crate) fn nothing() -> Self {
-        Self {
-            body: None,
-            seen: 0,
-            sleep: None,
-        }
-    }
-}
-
-impl<B: Body> Future for Drain<B> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
-        let Some(mut body) = this.body.as_mut().as_pin_mut() else {
+    pub(crate) fn poll<B: Body>(
+        &mut self,
+        mut body: Pin<&mut B>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        if self.awaits_continue || body.size_hint().lower() > MAX_BYTES {
             return Poll::Ready(());
-        };
-        while *this.seen <= MAX_BYTES {
+        }
+        while self.seen <= MAX_BYTES {
             match body.as_mut().poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    let len = frame.data_ref().map_or(0, |data| data.remaining() as u64);
-                    *this.seen += len;
+                    self.seen += frame.data_ref().map_or(0, |data| data.remaining() as u64);
                 }
                 Poll::Ready(_) => break,
                 Poll::Pending => {
@@ -73,7 +62,7 @@ impl<B: Body> Future for Drain<B> {
                     if tokio::runtime::Handle::try_current().is_err() {
                         break;
                     }
-                    let sleep = this
+                    let sleep = self
                         .sleep
                         .get_or_insert_with(|| Box::pin(tokio::time::sleep(MAX_TIME)));
                     ready!(sleep.as_mut().poll(cx));
@@ -81,7 +70,6 @@ impl<B: Body> Future for Drain<B> {
                 }
             }
         }
-        this.body.set(None);
         Poll::Ready(())
     }
 }

@@ -4,13 +4,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::header::EXPECT;
 use http::{HeaderMap, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::drain::Drain;
-use super::{Dialect, Rejection};
+use super::{Dialect, Drain, Rejection};
 use crate::body::ResponseBody;
 
 pin_project! {
@@ -27,7 +25,7 @@ pin_project! {
     #[project = KindProj]
     enum Kind<F, B> {
         Inner { #[pin] future: F },
-        Refused { #[pin] drain: Drain<B>, refusal: Option<(Rejection, Dialect)> },
+        Refused { #[pin] body: B, drain: Drain, refusal: Option<(Rejection, Dialect)> },
     }
 }
 
@@ -36,9 +34,7 @@ impl<F, B> ResponseFuture<F, B> {
         let kind = Kind::Inner { future };
         Self { kind }
     }
-}
 
-impl<F, B: Body> ResponseFuture<F, B> {
     /// Refuses the request with these headers and this body.
     pub(crate) fn refused(
         rejection: Rejection,
@@ -47,18 +43,12 @@ impl<F, B: Body> ResponseFuture<F, B> {
         body: B,
     ) -> Self {
         let kind = Kind::Refused {
-            drain: Drain::new(body, awaits_continue(headers)),
+            body,
+            drain: Drain::new(headers),
             refusal: Some((rejection, dialect)),
         };
         Self { kind }
     }
-}
-
-/// Whether the client waits for `100 Continue` before it sends its body (RFC 9110 §10.1.1).
-pub(crate) fn awaits_continue(headers: &HeaderMap) -> bool {
-    headers
-        .get(EXPECT)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 impl<F, B, R, E> Future for ResponseFuture<F, B>
@@ -74,13 +64,18 @@ where
                 let response = ready!(future.poll(cx))?;
                 Poll::Ready(Ok(response.map(ResponseBody::inner)))
             }
-            KindProj::Refused { drain, refusal } => {
-                ready!(drain.poll(cx));
-                // A future polled after completion gets the empty answer rather than a panic.
-                Poll::Ready(Ok(match refusal.take() {
-                    Some((rejection, dialect)) => rejection.into_response(dialect),
-                    None => Response::default(),
-                }))
+            KindProj::Refused {
+                body,
+                drain,
+                refusal,
+            } => {
+                ready!(drain.poll(body, cx));
+                // A future polled after completion gets an empty answer rather than a panic.
+                Poll::Ready(Ok(refusal
+                    .take()
+                    .map_or_else(Response::default, |refusal| {
+                        refusal.0.into_response(refusal.1)
+                    })))
             }
         }
     }

@@ -25,6 +25,7 @@ mod future;
 mod kind;
 mod render;
 
+pub(crate) use self::drain::Drain;
 pub use self::future::ResponseFuture;
 pub use self::kind::RejectionKind;
 

@@ -1,0 +1,207 @@
+//! Which headers stop here.
+
+use http::header::{CONNECTION, HeaderMap, HeaderName};
+
+use crate::reject::{Rejection, RejectionKind};
+
+/// Headers that speak about one connection (RFC 9110 §7.6.1).
+const HOP_BY_HOP: [&str; 7] = [
+    "connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "proxy-connection",
+];
+
+/// Headers between the client and the gateway, or of proxies before it.
+const STOP_HERE: [&str; 6] = [
+    "cookie",
+    "expect",
+    "forwarded",
+    "via",
+    "x-api-key",
+    "x-real-ip",
+];
+
+const STOP_HERE_PREFIXES: [&str; 3] = ["cf-", "proxy-", "x-forwarded-"];
+
+/// Whether a request header of this name never travels upstream.
+pub(super) fn stops_here(name: &str) -> bool {
+    HOP_BY_HOP.contains(&name)
+        || STOP_HERE.contains(&name)
+        || STOP_HERE_PREFIXES
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+}
+
+/// Removes what never travels upstream.
+pub(super) fn strip_request(headers: &mut HeaderMap) {
+    remove_named_in_connection(headers);
+    remove(headers, stops_here);
+}
+
+/// Removes what speaks about the upstream connection only.
+pub(super) fn strip_response(headers: &mut HeaderMap) {
+    remove_named_in_connection(headers);
+    remove(headers, |name| {
+        HOP_BY_HOP.contains(&name) || name.starts_with("proxy-")
+    });
+}
+
+/// The names listed in `Connection`.
+pub(super) fn named_in_connection(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(CONNECTION).iter();
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+}
+
+/// Refuses a `Connection` header that would take away what makes the request what it is.
+pub(super) fn check_connection(headers: &HeaderMap) -> Result<(), Rejection> {
+    const NEEDED: [&str; 4] = ["authorization", "content-length", "content-type", "host"];
+    for name in named_in_connection(headers) {
+        let name = name.to_ascii_lowercase();
+        if NEEDED.contains(&&*name) || name.starts_with("x-amz") || name.starts_with("cf-aig-") {
+            return Err(Rejection::new(
+                RejectionKind::ClientCredentials,
+                format!(
+                    "the header connection names {name}, without which the request cannot be served: remove it there"
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a client's signature over a header that is about to be removed.
+pub(super) fn check_signed(headers: &HeaderMap, signed: &str) -> Result<(), Rejection> {
+    for name in signed.split(';') {
+        let lost = stops_here(name)
+            || named_in_connection(headers).any(|listed| listed.eq_ignore_ascii_case(name));
+        if lost {
+            return Err(Rejection::new(
+                RejectionKind::ClientCredentials,
+                format!(
+                    "the signature covers the header {}, which does not travel upstream: add it after signing, or set client_credentials = \"ignore\" on the gateway",
+                    name.escape_debug()
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn remove_named_in_connection(headers: &mut HeaderMap) {
+    if !headers.contains_key(CONNECTION) {
+        return;
+    }
+    let named: Vec<HeaderName> = named_in_connection(headers)
+        .filter_map(|name| name.parse().ok())
+        .collect();
+    for name in named {
+        headers.remove(name);
+    }
+}
+
+fn remove(headers: &mut HeaderMap, doomed: impl Fn(&str) -> bool) {
+    // Most requests have only a few of them: no list is made for these.
+    for _ in 0..4 {
+        let Some(name) = headers.keys().find(|name| doomed(name.as_str())).cloned() else {
+            return;
+        };
+        headers.remove(name);
+    }
+    let names: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| doomed(name.as_str()))
+        .cloned()
+        .collect();
+    for name in names {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::{check_connection, check_signed, strip_request, strip_response};
+
+    fn headers(names: &[&'static str]) -> HeaderMap {
+        let pairs = names.iter().map(|name| match name.split_once('=') {
+            Some((name, value)) => (name.parse().unwrap(), value.parse().unwrap()),
+            None => (name.parse().unwrap(), "1".parse().unwrap()),
+        });
+        pairs.collect()
+    }
+
+    fn names(headers: &HeaderMap) -> Vec<&str> {
+        headers.keys().map(|name| name.as_str()).collect()
+    }
+
+    #[test]
+    fn what_stops_here() {
+        let mut request = headers(&[
+            "content-type",
+            "cf-aig-byok-alias",
+            "cf-ray",
+            "cookie",
+            "forwarded",
+            "x-forwarded-for",
+            "x-forwarded-proto",
+            "via",
+            "x-real-ip",
+            "x-api-key",
+            "proxy-authorization",
+            "expect",
+            "connection=close, X-Mine",
+            "x-mine",
+            "keep-alive",
+            "te",
+            "trailer",
+            "transfer-encoding",
+            "upgrade",
+            "x-amz-cf-id",
+            "user-agent",
+        ]);
+        strip_request(&mut request);
+        assert_eq!(
+            names(&request),
+            ["content-type", "x-amz-cf-id", "user-agent"]
+        );
+
+        let mut response = headers(&[
+            "content-type",
+            "connection=x-hop",
+            "x-hop",
+            "keep-alive",
+            "via",
+        ]);
+        strip_response(&mut response);
+        assert_eq!(names(&response), ["content-type", "via"]);
+    }
+
+    #[test]
+    fn what_a_client_must_not_sign_or_take_away() {
+        let map = headers(&["connection=close, x-foo", "x-foo"]);
+        assert!(check_signed(&map, "content-type;host;x-amz-date").is_ok());
+        for name in [
+            "cf-aig-authorization",
+            "cookie",
+            "x-forwarded-for",
+            "x-foo",
+            "expect",
+        ] {
+            let error = check_signed(&map, &format!("content-type;{name};host")).unwrap_err();
+            assert!(error.text().contains(name) && error.text().contains("after signing"));
+        }
+        assert!(check_connection(&map).is_ok());
+        for value in ["connection=X-Amz-Security-Token", "connection=close, host"] {
+            assert!(check_connection(&headers(&[value])).is_err(), "{value}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The layer: decides at once, waits for nothing.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context as Task, Poll, ready};
+
+use http::header::HOST;
+use http::request::Parts;
+use http::{Request, Response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{Endpoints, headers, uri};
+use crate::body::ResponseBody;
+use crate::context::{Context, Policy, Stage, signed_headers};
+use crate::reject::{self, Rejection, RejectionKind};
+use crate::route::{RouteConfig, Surface};
+
+/// Turns the gateway's paths into Bedrock's URLs. See the [module docs](super).
+#[derive(Debug, Clone, Default)]
+#[must_use]
+pub struct BedrockPathRewriteLayer {
+    routes: RouteConfig,
+    endpoints: Endpoints,
+    policy: Policy,
+}
+
+impl BedrockPathRewriteLayer {
+    /// Sends requests to AWS.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Where the gateway's paths begin.
+    pub fn with_routes(mut self, routes: RouteConfig) -> Self {
+        self.routes = routes;
+        self
+    }
+
+    /// Where requests are sent.
+    pub fn with_endpoints(mut self, endpoints: Endpoints) -> Self {
+        self.endpoints = endpoints;
+        self
+    }
+
+    /// What callers may do whose principal has no policy of its own.
+    pub fn with_policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+}
+
+impl<S> Layer<S> for BedrockPathRewriteLayer {
+    type Service = BedrockPathRewrite<S>;
+
+    fn layer(&self, inner: S) -> BedrockPathRewrite<S> {
+        BedrockPathRewrite {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+/// The service of [`BedrockPathRewriteLayer`].
+#[derive(Debug, Clone)]
+pub struct BedrockPathRewrite<S> {
+    inner: S,
+    layer: BedrockPathRewriteLayer,
+}
+
+impl<S> BedrockPathRewrite<S> {
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for BedrockPathRewrite<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    B: Body,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, B>;
+
+    fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (mut head, body) = request.into_parts();
+        let context = Context::of(&mut head.extensions);
+        let dialect = context.dialect(&head);
+        let inner = match self.layer.rewrite(&context, &mut head) {
+            Ok(()) => {
+                let future = self.inner.call(Request::from_parts(head, body));
+                reject::ResponseFuture::inner(future)
+            }
+            Err(rejection) => {
+                let rejection = context.rejected(rejection);
+                reject::ResponseFuture::refused(rejection, dialect, &head.headers, body)
+            }
+        };
+        ResponseFuture { inner }
+    }
+}
+
+impl BedrockPathRewriteLayer {
+    fn rewrite(&self, context: &Context, head: &mut Parts) -> Result<(), Rejection> {
+        check_order(context)?;
+        let route = context.parse_route(&head.uri, &self.routes)?;
+        if let Surface::Compat(endpoint) = route.surface() {
+            if head.method != endpoint.method() {
+                return Err(Rejection::method(endpoint.method()));
+            }
+            return Err(Rejection::new(
+                RejectionKind::Unsupported,
+                "the OpenAI-compatible endpoint is not served here",
+            ));
+        }
+        context
+            .policy(&self.policy)
+            .admits(&route)
+            .map_err(|problem| Rejection::new(RejectionKind::NotAllowed, problem))?;
+        headers::check_connection(&head.headers)?;
+        let choice = context.choose_key(head, &self.policy)?;
+        let client_signed = choice.is_client_signed();
+        if choice.signs_authority() && !self.endpoints.keeps_authority() {
+            return Err(Rejection::new(
+                RejectionKind::UpstreamError,
+                "the signature covers :authority, which cannot be kept on the way to this gateway's endpoint: sign host instead",
+            ));
+        }
+        if client_signed && let Some(signed) = signed_headers(head) {
+            headers::check_signed(&head.headers, &signed)?;
+        }
+        let target = uri::upstream(&self.endpoints, &route, head.uri.query(), client_signed);
+        let (uri, host) = target.ok_or_else(|| {
+            Rejection::new(RejectionKind::InvalidPath, "the path leads to no valid URL")
+        })?;
+        context.set_inbound(std::mem::replace(&mut head.uri, uri));
+        headers::strip_request(&mut head.headers);
+        head.headers.insert(HOST, host);
+        Ok(())
+    }
+}
+
+fn check_order(context: &Context) -> Result<(), Rejection> {
+    const ME: &str = "BedrockPathRewriteLayer";
+    if context.pass(Stage::Rewrite) {
+        return Err(Rejection::misordered(ME, ME));
+    }
+    #[cfg(feature = "sign")]
+    if context.has_passed(Stage::Sign) {
+        return Err(Rejection::misordered(ME, "SigV4SigningLayer"));
+    }
+    Ok(())
+}
+
+pin_project! {
+    /// The response future of [`BedrockPathRewrite`].
+    #[derive(Debug)]
+    pub struct ResponseFuture<F, B> {
+        #[pin]
+        inner: reject::ResponseFuture<F, B>,
+    }
+}
+
+impl<F, B, R, E> Future for ResponseFuture<F, B>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    B: Body,
+{
+    type Output = Result<Response<ResponseBody<R>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
+        let mut response = ready!(self.project().inner.poll(cx))?;
+        headers::strip_response(response.headers_mut());
+        Poll::Ready(Ok(response))
+    }
+}

@@ -1,0 +1,78 @@
+//! Where does it go? From the gateway's path to Bedrock's URL.
+//!
+//! 1. `/v1/{account}/{gateway}/aws-bedrock/bedrock-runtime/{region}/{rest…}` becomes
+//!    `https://bedrock-runtime.{region}.{suffix of the region's partition}/{rest…}`; the same for
+//!    `bedrock-mantle`. The whole grammar is in [`route`](crate::route).
+//! 2. `{rest}` and the query travel byte for byte, with two exceptions: doubled slashes after the
+//!    region collapse, and, unless the client signed the request, an ARN model id spread over
+//!    several segments becomes one (`/` → `%2F`).
+//! 3. `Host` becomes that of the URL; with an [`Endpoints::fixed`] override a client-signed
+//!    request keeps the AWS host, which is what its signature covers.
+//! 4. Allow-lists ([`Policy`]) are applied.
+//! 5. `cf-*`, `cookie`, `forwarded`, `x-forwarded-*`, `via`, `x-real-ip`, `x-api-key`, `proxy-*`,
+//!    `expect`, hop-by-hop headers and those named in `Connection` are removed from the request,
+//!    hop-by-hop headers also from the response.
+//!
+//! # Refusal
+//! 404 or 400 (code 2008) for a path that leads nowhere, 403 (4030) outside an allow-list, 400
+//! (4003) if the client signed a header that is always removed.
+//!
+//! # Order
+//! Inside [`GatewayAuthLayer`](crate::auth), outside [`SigV4SigningLayer`](crate::sign), so that
+//! what is signed is what is sent.
+//!
+//! # Cost
+//! Synchronous; up to 6 allocations whatever the path's length.
+//!
+//! # Examples
+//! ```
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use http_body_util::Empty;
+//! use tower::{Layer, ServiceExt, service_fn};
+//! use tower_bedrock::rewrite::BedrockPathRewriteLayer;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let inner = service_fn(|request: Request<Empty<Bytes>>| async move {
+//!     let body = Empty::<Bytes>::new();
+//!     Ok::<_, std::convert::Infallible>(
+//!         Response::builder().header("x-went-to", request.uri().to_string()).body(body).unwrap(),
+//!     )
+//! });
+//! let service = BedrockPathRewriteLayer::new().layer(inner);
+//!
+//! let path = "/v1/acme/prod/aws-bedrock/bedrock-runtime/us-gov-west-1/model/m%3A0/converse?a=%2b";
+//! let response = service.clone().oneshot(Request::get(path).body(Empty::new())?).await?;
+//! assert_eq!(
+//!     response.headers()["x-went-to"],
+//!     "https://bedrock-runtime.us-gov-west-1.amazonaws.com/model/m%3A0/converse?a=%2b",
+//! );
+//!
+//! let path = "/v1/acme/prod/aws-bedrock/bedrock-runtime/us-east-1.evil.example/x";
+//! let response = service.oneshot(Request::get(path).body(Empty::new())?).await?;
+//! assert_eq!(response.status(), 400);
+//! # Ok(()) }
+//! ```
+//! FIPS endpoints, and a VPC endpoint:
+//! ```
+//! use tower_bedrock::rewrite::{BedrockPathRewriteLayer, Endpoints};
+//!
+//! # fn main() -> Result<(), tower_bedrock::ConfigError> {
+//! let fips = BedrockPathRewriteLayer::new().with_endpoints(Endpoints::aws().with_fips());
+//! let vpc = BedrockPathRewriteLayer::new().with_endpoints(Endpoints::fixed(
+//!     "https://vpce-0123456789abcdef0.bedrock-runtime.us-east-1.vpce.amazonaws.com",
+//! )?);
+//! # Ok(()) }
+//! ```
+
+#[cfg(doc)]
+use crate::context::Policy;
+
+mod endpoint;
+mod headers;
+mod layer;
+mod uri;
+
+pub use self::endpoint::Endpoints;
+pub use self::layer::{BedrockPathRewrite, BedrockPathRewriteLayer, ResponseFuture};
