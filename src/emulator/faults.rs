@@ -8,6 +8,7 @@ use serde_json::json;
 use super::answer::{Answer, Content};
 use super::refusal::Refusal;
 use super::script::Step;
+use crate::eventstream;
 
 /// How long what was sent before an abort gets to reach the wire.
 const BEFORE_ABORT: Duration = Duration::from_millis(50);
@@ -272,7 +273,6 @@ fn oversized_prelude() -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::eventstream;
 
     #[test]
     fn parsed_from_any_id() {
