@@ -11,11 +11,22 @@ pub mod body;
 
 pub mod reject;
 
+pub mod eventstream;
+
 #[cfg(feature = "auth")]
 pub mod auth;
 
 #[cfg(feature = "rewrite")]
 pub mod rewrite;
+
+#[cfg(feature = "sign")]
+pub mod credentials;
+
+#[cfg(feature = "sign")]
+pub mod sign;
+
+#[cfg(feature = "observe")]
+pub mod observe;
 
 #[doc(inline)]
 pub use self::{

@@ -25,8 +25,6 @@ mod region;
 pub use self::operation::Operation;
 
 pub(crate) use self::host::host_value;
-#[cfg(feature = "rewrite")]
-pub(crate) use self::region::Partition;
 pub(crate) use self::region::partition;
 
 /// Longest path that is accepted, in bytes.

@@ -1,0 +1,101 @@
+//! Reads server-sent events as they pass, as the endpoints compatible with OpenAI and Anthropic send them.
+
+use std::mem;
+
+use super::scan::Scanner;
+use super::tally::{EVENT, Field, Tally};
+
+#[derive(Debug)]
+pub(super) struct Events {
+    line: Line,
+    /// A line feed that comes now belongs to the carriage return before it.
+    after_return: bool,
+    data: Scanner<Field>,
+    /// What the event in hand says; it counts once the event is complete.
+    event: Tally,
+    total: Tally,
+    content: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    /// So much of it is as [`DATA`] begins.
+    Start(usize),
+    Data,
+    Other,
+}
+
+/// The field that is read.
+const DATA: &[u8] = b"data:";
+
+impl Events {
+    pub(super) fn new() -> Self {
+        Self {
+            line: Line::Start(0),
+            after_return: false,
+            data: Scanner::new(EVENT),
+            event: Tally::default(),
+            total: Tally::default(),
+            content: false,
+        }
+    }
+
+    /// Whether text of the model has come by now.
+    pub(super) fn push(&mut self, mut input: &[u8]) -> bool {
+        while let Some((&byte, rest)) = input.split_first() {
+            let after_return = mem::replace(&mut self.after_return, byte == b'\r');
+            input = match (byte, self.line) {
+                (b'\n', _) if after_return => rest,
+                (b'\r' | b'\n', line) => {
+                    if line == Line::Start(0) {
+                        self.end_event();
+                    }
+                    self.line = Line::Start(0);
+                    rest
+                }
+                (byte, Line::Start(length)) if DATA.get(length) == Some(&byte) => {
+                    self.line = match length + 1 {
+                        length if length == DATA.len() => Line::Data,
+                        length => Line::Start(length),
+                    };
+                    rest
+                }
+                (_, Line::Start(_)) => {
+                    self.line = Line::Other;
+                    input
+                }
+                (_, line) => {
+                    let end = input.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+                    let (now, rest) = input
+                        .split_at_checked(end.unwrap_or(input.len()))
+                        .unwrap_or((input, &[]));
+                    if line == Line::Data {
+                        let event = &mut self.event;
+                        self.data
+                            .push(now, &mut |field, value| event.found(field, value));
+                    }
+                    rest
+                }
+            };
+        }
+        self.content |= self.event.content == Some(true);
+        self.content
+    }
+
+    /// What was learnt, and whether a message was begun and not ended.
+    pub(super) fn finish(mut self) -> (Tally, bool) {
+        self.end_event();
+        let total = self.total;
+        let short = total.begun && !total.ended && total.exception.is_none();
+        (total, short)
+    }
+
+    fn end_event(&mut self) {
+        let event = mem::take(&mut self.event);
+        if !self.data.is_open() {
+            self.content |= event.content == Some(true);
+            self.total.add(event);
+        }
+        self.data.restart(EVENT);
+    }
+}

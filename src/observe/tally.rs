@@ -1,0 +1,257 @@
+//! Which values of an answer tell something, and what they tell.
+
+use serde_json::Value;
+
+use super::scan::{EACH, Path};
+use super::usage::{Usage, count};
+
+/// What has been learnt from the whole answer, or from one event of it.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// What the model's own words say.
+    told: Usage,
+    /// What Bedrock measured; it is what is billed.
+    measured: Usage,
+    pub(super) stop_reason: Option<String>,
+    /// The name of the exception or error that came instead of an answer.
+    pub(super) exception: Option<String>,
+    pub(super) unknown_operation: bool,
+    /// A message was begun, or ended, in a format that says so.
+    pub(super) begun: bool,
+    pub(super) ended: bool,
+    /// Whether this is text of the model, if its format says so.
+    pub(super) content: Option<bool>,
+}
+
+/// What a value means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    /// An object of counts.
+    Usage,
+    /// The same, measured by Bedrock.
+    Measured,
+    /// A count of tokens.
+    Input,
+    Output,
+    /// A count of tokens that is one of several.
+    OutputPart,
+    StopReason,
+    /// `type` of an event.
+    Type,
+    /// Text of the model, or a container of nothing else.
+    Content,
+    /// An event around the text.
+    Begin,
+    End,
+    Other,
+    /// The name of an error.
+    Error,
+    /// The `__type` of an answer to nothing.
+    Operation,
+    /// An event in base64.
+    Bytes,
+}
+
+/// The whole answer as one object.
+pub(super) const BODY: &[Path<Field>] = &[
+    usage(Field::Usage, &["usage"]),
+    number(Field::Input, &["inputTextTokenCount"]),
+    number(Field::Input, &["prompt_token_count"]),
+    number(Field::Output, &["generation_token_count"]),
+    number(Field::OutputPart, &["results", EACH, "tokenCount"]),
+    name(Field::StopReason, &["stopReason"]),
+    name(Field::StopReason, &["stop_reason"]),
+    name(Field::StopReason, &["finish_reason"]),
+    name(Field::StopReason, &["choices", EACH, "finish_reason"]),
+    name(Field::StopReason, &["choices", EACH, "stop_reason"]),
+    name(Field::StopReason, &["outputs", EACH, "stop_reason"]),
+    name(Field::StopReason, &["results", EACH, "completionReason"]),
+    name(Field::StopReason, &["generations", EACH, "finish_reason"]),
+    name(
+        Field::StopReason,
+        &["completions", EACH, "finishReason", "reason"],
+    ),
+    name(Field::Operation, &["Output", "__type"]),
+];
+
+/// `metadata` of ConverseStream.
+pub(super) const METADATA: &[Path<Field>] = &[usage(Field::Usage, &["usage"])];
+
+/// `messageStop` of ConverseStream.
+pub(super) const MESSAGE_STOP: &[Path<Field>] = &[name(Field::StopReason, &["stopReason"])];
+
+/// `chunk` of InvokeModelWithResponseStream. Its part has at most 1,000,000 bytes before base64.
+pub(super) const CHUNK: &[Path<Field>] = &[Path {
+    field: Field::Bytes,
+    keys: &["bytes"],
+    limit: 1_400_000,
+}];
+
+/// One event of a model's own stream: what is in a `chunk`, or in the `data` of a server-sent event.
+pub(super) const EVENT: &[Path<Field>] = &[
+    usage(Field::Measured, &["amazon-bedrock-invocationMetrics"]),
+    usage(Field::Usage, &["usage"]),
+    usage(Field::Usage, &["message", "usage"]),
+    usage(Field::Usage, &["metadata", "usage"]),
+    usage(Field::Usage, &["response", "usage"]),
+    number(Field::Input, &["inputTextTokenCount"]),
+    number(Field::Input, &["prompt_token_count"]),
+    number(Field::Output, &["totalOutputTextTokenCount"]),
+    number(Field::Output, &["generation_token_count"]),
+    name(Field::StopReason, &["stop_reason"]),
+    name(Field::StopReason, &["finish_reason"]),
+    name(Field::StopReason, &["completionReason"]),
+    name(Field::StopReason, &["delta", "stop_reason"]),
+    name(Field::StopReason, &["messageStop", "stopReason"]),
+    name(Field::StopReason, &["response", "finish_reason"]),
+    name(Field::StopReason, &["choices", EACH, "finish_reason"]),
+    name(Field::StopReason, &["choices", EACH, "stop_reason"]),
+    name(Field::StopReason, &["outputs", EACH, "stop_reason"]),
+    name(Field::StopReason, &["generations", EACH, "finish_reason"]),
+    name(Field::Type, &["type"]),
+    presence(Field::Begin, &["messageStart"]),
+    presence(Field::Other, &["contentBlockStart"]),
+    presence(Field::Content, &["contentBlockDelta"]),
+    presence(Field::Other, &["contentBlockStop"]),
+    presence(Field::End, &["messageStop"]),
+    presence(Field::Other, &["metadata"]),
+    empty_or_more(Field::Content, &["choices", EACH, "delta", "content"]),
+    empty_or_more(Field::Content, &["choices", EACH, "delta", "reasoning"]),
+    empty_or_more(
+        Field::Content,
+        &["choices", EACH, "delta", "reasoning_content"],
+    ),
+    empty_or_more(Field::Content, &["choices", EACH, "delta", "tool_calls"]),
+    name(Field::Error, &["error", "type"]),
+    name(Field::Error, &["response", "error", "code"]),
+];
+
+/// The longest name that is kept, of a stop reason for example.
+const MAX_NAME: usize = 128;
+
+impl Tally {
+    /// Bedrock's word first, then the model's.
+    pub(super) fn usage(&self) -> Usage {
+        self.measured.or(self.told)
+    }
+
+    /// Adds what a later event says.
+    pub(super) fn add(&mut self, later: Self) {
+        self.told = later.told.or(self.told);
+        self.measured = later.measured.or(self.measured);
+        self.stop_reason = later.stop_reason.or(self.stop_reason.take());
+        self.exception = self.exception.take().or(later.exception);
+        self.unknown_operation |= later.unknown_operation;
+        self.begun |= later.begun;
+        self.ended |= later.ended;
+    }
+
+    /// Notes a value that a scanner found, as it stands in the JSON; `None` if it is too long.
+    pub(super) fn found(&mut self, field: Field, value: Option<&[u8]>) {
+        let json = || serde_json::from_slice::<Value>(value?).ok();
+        let number = || count(&json()?);
+        match field {
+            Field::Usage => {
+                if let Some(value) = json() {
+                    self.told = Usage::from_json(&value).or(self.told);
+                }
+            }
+            Field::Measured => {
+                if let Some(value) = json() {
+                    self.measured = Usage::from_json(&value).or(self.measured);
+                }
+            }
+            Field::Input => self.told.input_tokens = number().or(self.told.input_tokens),
+            Field::Output => self.told.output_tokens = number().or(self.told.output_tokens),
+            Field::OutputPart => {
+                if let Some(part) = number() {
+                    let so_far = self.told.output_tokens.unwrap_or_default();
+                    self.told.output_tokens = Some(so_far.saturating_add(part));
+                }
+            }
+            Field::StopReason => {
+                if let Some(reason) = value.and_then(text) {
+                    self.stop_reason = Some(reason);
+                }
+            }
+            Field::Type => {
+                if let Some(kind) = value.and_then(text) {
+                    self.event(&kind);
+                }
+            }
+            Field::Content => {
+                if !matches!(value, Some(b"null" | b"\"\"" | b"[]")) {
+                    self.content = Some(true);
+                }
+            }
+            Field::Begin => self.envelope(true, false),
+            Field::End => self.envelope(false, true),
+            Field::Other => self.envelope(false, false),
+            Field::Error => self.exception = self.exception.take().or(value.and_then(text)),
+            Field::Operation => {
+                let name = value.and_then(text).unwrap_or_default();
+                self.unknown_operation |= name.ends_with("UnknownOperationException");
+            }
+            Field::Bytes => {}
+        }
+    }
+
+    /// `type` in the streams of Anthropic and of OpenAI's Responses.
+    fn event(&mut self, kind: &str) {
+        match kind {
+            "message_start" | "response.created" => self.envelope(true, false),
+            "message_stop" | "response.completed" | "response.incomplete" | "response.failed" => {
+                self.envelope(false, true);
+            }
+            "content_block_start" | "content_block_stop" | "message_delta" | "ping" | "error" => {
+                self.envelope(false, false);
+            }
+            "content_block_delta" => self.content = Some(true),
+            _ if !kind.starts_with("response.") => {}
+            _ if kind.ends_with(".delta") => self.content = Some(true),
+            _ => self.envelope(false, false),
+        }
+    }
+
+    fn envelope(&mut self, begin: bool, end: bool) {
+        self.begun |= begin;
+        self.ended |= end;
+        self.content = self.content.or(Some(false));
+    }
+}
+
+/// At most [`MAX_NAME`] bytes of it.
+pub(super) fn bounded(name: &str) -> String {
+    let end = name.floor_char_boundary(MAX_NAME);
+    name.get(..end).unwrap_or_default().to_owned()
+}
+
+fn text(json: &[u8]) -> Option<String> {
+    serde_json::from_slice(json).ok()
+}
+
+const fn usage(field: Field, keys: &'static [&'static str]) -> Path<Field> {
+    let limit = 16 * 1024;
+    Path { field, keys, limit }
+}
+
+const fn number(field: Field, keys: &'static [&'static str]) -> Path<Field> {
+    let limit = 32;
+    Path { field, keys, limit }
+}
+
+const fn name(field: Field, keys: &'static [&'static str]) -> Path<Field> {
+    let limit = MAX_NAME;
+    Path { field, keys, limit }
+}
+
+const fn presence(field: Field, keys: &'static [&'static str]) -> Path<Field> {
+    let limit = 0;
+    Path { field, keys, limit }
+}
+
+/// Long enough for `null`.
+const fn empty_or_more(field: Field, keys: &'static [&'static str]) -> Path<Field> {
+    let limit = 4;
+    Path { field, keys, limit }
+}

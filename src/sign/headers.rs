@@ -1,0 +1,199 @@
+//! Which headers are forwarded, and which of them are signed.
+
+use std::sync::Arc;
+
+use http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING,
+};
+
+use crate::reject::{Rejection, RejectionKind};
+
+/// Which headers a signature covers. `host`, `x-amz-date` and `x-amz-security-token` always are.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub enum SignedHeaders {
+    /// `host`, `content-type`, `x-amz-*`, `x-amzn-bedrock-*`.
+    #[default]
+    Essential,
+    /// These in addition.
+    EssentialAnd(Arc<[HeaderName]>),
+}
+
+impl SignedHeaders {
+    pub(super) fn covers(&self, name: &HeaderName) -> bool {
+        let text = name.as_str();
+        if never_signed(text) {
+            return false;
+        }
+        let essential = matches!(text, "host" | "content-type")
+            || text.starts_with("x-amz-")
+            || text.starts_with("x-amzn-bedrock-");
+        match self {
+            Self::Essential => essential,
+            Self::EssentialAnd(others) => essential || others.contains(name),
+        }
+    }
+}
+
+/// What proxies add or change in between.
+fn never_signed(name: &str) -> bool {
+    matches!(
+        name,
+        "authorization"
+            | "baggage"
+            | "connection"
+            | "content-length"
+            | "expect"
+            | "keep-alive"
+            | "te"
+            | "traceparent"
+            | "tracestate"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "user-agent"
+            | "x-amzn-trace-id"
+    ) || name.starts_with("proxy-")
+}
+
+/// Headers of a signature that the client made, or that belong to none.
+const STALE: [&str; 5] = [
+    "authorization",
+    "x-amz-cf-id",
+    "x-amz-content-sha256",
+    "x-amz-date",
+    "x-amz-security-token",
+];
+
+/// The headers of a gateway's client that Bedrock gets to see.
+pub(super) fn forwarded(headers: HeaderMap, others: &[HeaderName]) -> HeaderMap {
+    const NAMES: [&str; 4] = ["accept", "content-type", "host", "user-agent"];
+    const PREFIXES: [&str; 5] = [
+        "amz-sdk-",
+        "anthropic-",
+        "openai-",
+        "x-amz-",
+        "x-amzn-bedrock-",
+    ];
+    // Room for the three headers of the signature, so that the map does not grow again.
+    let mut kept = HeaderMap::with_capacity(headers.keys_len() + 4);
+    let mut current = None;
+    for (name, value) in headers {
+        if let Some(name) = name {
+            let text = name.as_str();
+            let known = NAMES.contains(&text) || PREFIXES.iter().any(|p| text.starts_with(p));
+            let keep = others.contains(&name) || known && !STALE.contains(&text);
+            current = keep.then_some(name);
+        }
+        if let Some(name) = &current {
+            kept.append(name.clone(), value);
+        }
+    }
+    kept
+}
+
+/// Takes off a request of the program's own what a new signature replaces.
+pub(super) fn remove_stale(headers: &mut HeaderMap) {
+    headers.remove(AUTHORIZATION);
+    for name in STALE {
+        headers.remove(name);
+    }
+}
+
+/// Refuses a body that Bedrock could not read.
+pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Rejection> {
+    let plain = headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .all(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if plain {
+        return Ok(());
+    }
+    Err(Rejection::new(
+        RejectionKind::UnsupportedEncoding,
+        "the header content-encoding is not supported: send the body as it is",
+    ))
+}
+
+/// States the length of a body that is held whole.
+pub(super) fn state_length(headers: &mut HeaderMap, length: u64) {
+    headers.remove(TRANSFER_ENCODING);
+    headers.insert(CONTENT_LENGTH, length.into());
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::HeaderMap;
+
+    use super::{SignedHeaders, forwarded};
+
+    #[test]
+    fn only_what_bedrock_knows_is_forwarded() {
+        let mut headers = HeaderMap::new();
+        for name in [
+            "accept",
+            "accept-encoding",
+            "amz-sdk-request",
+            "anthropic-beta",
+            "authorization",
+            "content-encoding",
+            "content-length",
+            "content-type",
+            "host",
+            "openai-organization",
+            "user-agent",
+            "x-amz-cf-id",
+            "x-amz-content-sha256",
+            "x-amz-date",
+            "x-amz-foo",
+            "x-amz-security-token",
+            "x-amzn-bedrock-trace",
+            "x-amzn-trace-id",
+            "x-mine",
+            "x-other",
+        ] {
+            headers.append(name, "1".parse().unwrap());
+        }
+        headers.append("x-amz-foo", "2".parse().unwrap());
+        let kept = forwarded(headers, &["x-mine".parse().unwrap()]);
+        let mut names: Vec<_> = kept.keys().map(|name| name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            [
+                "accept",
+                "amz-sdk-request",
+                "anthropic-beta",
+                "content-type",
+                "host",
+                "openai-organization",
+                "user-agent",
+                "x-amz-foo",
+                "x-amzn-bedrock-trace",
+                "x-mine",
+            ]
+        );
+        assert_eq!(kept.get_all("x-amz-foo").iter().count(), 2);
+    }
+
+    #[test]
+    fn what_is_signed() {
+        let rule =
+            SignedHeaders::EssentialAnd(["x-mine".parse().unwrap(), "te".parse().unwrap()].into());
+        for (name, signed) in [
+            ("host", true),
+            ("content-type", true),
+            ("x-amz-foo", true),
+            ("x-mine", true),
+            ("x-amzn-bedrock-trace", true),
+            ("accept", false),
+            ("content-length", false),
+            ("x-amzn-trace-id", false),
+            ("traceparent", false),
+            ("te", false),
+        ] {
+            assert_eq!(rule.covers(&name.parse().unwrap()), signed, "{name}");
+        }
+        assert!(!SignedHeaders::Essential.covers(&"x-mine".parse().unwrap()));
+    }
+}

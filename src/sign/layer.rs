@@ -1,0 +1,287 @@
+//! The layer: decides with whose keys, then has the request signed or passes it on.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context as Task, Poll};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Request, Response};
+use http_body::Body;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::body::SignedBody;
+use super::future::ResponseFuture;
+use super::headers::{self, SignedHeaders};
+use super::scope::Scope;
+use super::sigv4::{self, KeyPair, PayloadHash};
+use crate::body::{BoxError, DEFAULT_LIMIT, ResponseBody};
+use crate::context::{Context, KeyChoice, Policy, Stage};
+use crate::credentials::{Credentials, DynProvideCredentials, ProvideCredentials, Secret};
+use crate::reject::{Rejection, RejectionKind};
+use crate::route::{Operation, Surface, host_value};
+
+/// Signs requests to Bedrock. See the [module docs](super).
+#[derive(Clone)]
+#[must_use]
+pub struct SigV4SigningLayer {
+    pub(super) provider: Arc<dyn DynProvideCredentials>,
+    pub(super) settings: Arc<Settings>,
+}
+
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) body_limit: usize,
+    pub(super) body_grace: Duration,
+    region: Option<Box<str>>,
+    service: Option<Box<str>>,
+    policy: Policy,
+    signed: SignedHeaders,
+    forwarded: Vec<HeaderName>,
+    clock: fn() -> SystemTime,
+}
+
+impl SigV4SigningLayer {
+    /// Signs with what `provider` gives.
+    pub fn new(provider: impl ProvideCredentials) -> Self {
+        Self {
+            provider: Arc::new(provider),
+            settings: Arc::new(Settings {
+                body_limit: DEFAULT_LIMIT,
+                body_grace: Duration::from_secs(20),
+                region: None,
+                service: None,
+                policy: Policy::new(),
+                signed: SignedHeaders::default(),
+                forwarded: Vec::new(),
+                clock: SystemTime::now,
+            }),
+        }
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(Arc::make_mut(&mut self.settings));
+        self
+    }
+
+    /// Longest body that is signed, in bytes; [`DEFAULT_LIMIT`] unless set.
+    pub fn with_body_limit(self, limit: usize) -> Self {
+        self.with(|settings| settings.body_limit = limit)
+    }
+
+    /// How long a body may take whatever its speed; 20 seconds unless set. After that it must
+    /// have come with 500 bytes per second at least.
+    pub fn with_body_grace(self, grace: Duration) -> Self {
+        self.with(|settings| settings.body_grace = grace)
+    }
+
+    /// Signs for this region, whatever the URL says.
+    pub fn with_region(self, region: &str) -> Self {
+        self.with(|settings| settings.region = Some(region.into()))
+    }
+
+    /// Signs for this service, whatever the URL says: `bedrock`, or `bedrock-mantle`.
+    pub fn with_service(self, service: &str) -> Self {
+        self.with(|settings| settings.service = Some(service.into()))
+    }
+
+    /// Which headers are signed.
+    pub fn with_signed_headers(self, signed: SignedHeaders) -> Self {
+        self.with(|settings| settings.signed = signed)
+    }
+
+    /// Forwards this header of a gateway's clients too.
+    pub fn with_forwarded_header(self, name: HeaderName) -> Self {
+        self.with(|settings| settings.forwarded.push(name))
+    }
+
+    /// What callers may do whose principal has no policy of its own: here, whether their own
+    /// credentials count.
+    pub fn with_policy(self, policy: Policy) -> Self {
+        self.with(|settings| settings.policy = policy)
+    }
+
+    /// Asks this clock for the time, instead of the system's.
+    pub fn with_clock(self, clock: fn() -> SystemTime) -> Self {
+        self.with(|settings| settings.clock = clock)
+    }
+}
+
+impl<S> Layer<S> for SigV4SigningLayer {
+    type Service = SigV4Signing<S>;
+
+    fn layer(&self, inner: S) -> SigV4Signing<S> {
+        SigV4Signing {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for SigV4SigningLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigV4SigningLayer").finish_non_exhaustive()
+    }
+}
+
+/// The service of [`SigV4SigningLayer`].
+#[derive(Debug, Clone)]
+pub struct SigV4Signing<S> {
+    inner: S,
+    layer: SigV4SigningLayer,
+}
+
+impl<S> SigV4Signing<S> {
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for SigV4Signing<S>
+where
+    S: Service<Request<SignedBody<B>>, Response = Response<R>> + Clone,
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, B, S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (mut head, body) = request.into_parts();
+        let context = Context::of(&mut head.extensions);
+        match self.layer.settings.prepare(&context, &mut head) {
+            Err(rejection) => {
+                // What was reserved by polling ready is given back at once.
+                self.inner = self.inner.clone();
+                ResponseFuture::refused(&context, rejection, &head, body)
+            }
+            Ok(Plan::Pass) => {
+                context.attempt();
+                let request = Request::from_parts(head, SignedBody::untouched(body));
+                ResponseFuture::passing(self.inner.call(request))
+            }
+            Ok(Plan::Sign) => {
+                // The instance that was polled ready is the one to call, so it goes along.
+                let fresh = self.inner.clone();
+                let ready = std::mem::replace(&mut self.inner, fresh);
+                match self.layer.provider.now(&head) {
+                    Some(answer) => {
+                        ResponseFuture::signing(&self.layer, context, head, body, ready, answer)
+                    }
+                    None => ResponseFuture::asking(&self.layer, context, head, body, ready),
+                }
+            }
+        }
+    }
+}
+
+enum Plan {
+    /// The client's own credentials travel on, and the body with them.
+    Pass,
+    /// We sign.
+    Sign,
+}
+
+impl Settings {
+    /// Everything that can be decided from the head.
+    fn prepare(&self, context: &Context, head: &mut Parts) -> Result<Plan, Rejection> {
+        const ME: &str = "SigV4SigningLayer";
+        let ours = |value: &HeaderValue| value.is_sensitive();
+        if context.pass(Stage::Sign) && head.headers.get(AUTHORIZATION).is_some_and(ours) {
+            return Err(Rejection::misordered(ME, ME));
+        }
+        let host = host_value(&head.uri)
+            .ok_or_else(|| Rejection::misordered("BedrockPathRewriteLayer", ME))?;
+        if !head.headers.contains_key(HOST) {
+            head.headers.insert(HOST, host);
+        }
+        if operation(context, head) == Operation::InvokeModelWithBidirectionalStream {
+            return Err(Rejection::new(
+                RejectionKind::Unsupported,
+                "InvokeModelWithBidirectionalStream is not supported by this gateway",
+            ));
+        }
+        if let KeyChoice::Client(_) = context.choose_key(head, &self.policy)? {
+            return Ok(Plan::Pass);
+        }
+        headers::check_encoding(&head.headers)?;
+        #[cfg(feature = "rewrite")]
+        if context.has_passed(Stage::Rewrite) {
+            head.headers = headers::forwarded(std::mem::take(&mut head.headers), &self.forwarded);
+            return Ok(Plan::Sign);
+        }
+        headers::remove_stale(&mut head.headers);
+        Ok(Plan::Sign)
+    }
+
+    /// Writes the proof into a head whose body is known.
+    pub(super) fn prove(
+        &self,
+        context: &Context,
+        head: &mut Parts,
+        payload: &PayloadHash,
+        credentials: &Credentials,
+    ) -> Result<(), Rejection> {
+        context.set_credentials_id(credentials.shared_id());
+        let keys = match credentials.secret() {
+            Secret::ApiKey(key) => {
+                let mut value = HeaderValue::try_from(format!("Bearer {}", &***key))
+                    .map_err(Rejection::credentials_unavailable)?;
+                value.set_sensitive(true);
+                head.headers.insert(AUTHORIZATION, value);
+                return Ok(());
+            }
+            Secret::KeyPair {
+                secret_access_key,
+                session_token,
+            } => KeyPair {
+                access_key_id: credentials.id(),
+                secret_access_key,
+                session_token: session_token.as_ref().map(|token| &***token),
+            },
+        };
+        let (region, service) = (self.region.as_deref(), self.service.as_deref());
+        let scope = Scope::of(context, &head.uri, region, service).ok_or_else(|| {
+            Rejection::new(
+                RejectionKind::StackMisordered,
+                "StackMisordered: SigV4SigningLayer cannot tell the region from this host: set with_region, or put BedrockPathRewriteLayer outside of it",
+            )
+        })?;
+        let signature = sigv4::sign(head, payload, keys, &scope, (self.clock)(), &self.signed)
+            .map_err(|error| {
+                Rejection::new(
+                    RejectionKind::InvalidBody,
+                    format!("the request cannot be signed: {error}"),
+                )
+            })?;
+        signature.apply(&mut head.headers);
+        Ok(())
+    }
+}
+
+/// From the route if there is one, else from the URL.
+fn operation(context: &Context, head: &Parts) -> Operation {
+    match context.route().map(|route| route.surface()) {
+        Some(Surface::Native { operation, .. }) => operation,
+        _ => Operation::parse(head.uri.path().trim_start_matches('/')).0,
+    }
+}

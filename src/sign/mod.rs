@@ -1,0 +1,73 @@
+//! Prove it: AWS Signature Version 4, made for the request that is sent.
+//!
+//! 1. A request that the client signed itself (SigV4 in `Authorization` or in the query) passes
+//!    untouched, and so does one with a Bedrock API key in `Authorization: Bearer`.
+//! 2. Any other is signed with the credentials that a [`ProvideCredentials`] gives. Its body is
+//!    held (up to [`with_body_limit`](SigV4SigningLayer::with_body_limit)), hashed as it arrives
+//!    and forwarded as the same frames.
+//! 3. Signed are `host`, `content-type`, `x-amz-*` and `x-amzn-bedrock-*`
+//!    ([`with_signed_headers`](SigV4SigningLayer::with_signed_headers)); what a proxy in between
+//!    may change is not. `x-amz-content-sha256` is not sent.
+//! 4. Behind [`BedrockPathRewriteLayer`](crate::rewrite) only the headers that Bedrock knows are
+//!    forwarded: `content-type`, `accept`, `user-agent`, `amz-sdk-*`, `x-amz-*`,
+//!    `x-amzn-bedrock-*`, `anthropic-*`, `openai-*`
+//!    ([`with_forwarded_header`](SigV4SigningLayer::with_forwarded_header) adds others). Without
+//!    it the request is the program's own, and keeps its headers.
+//! 5. If AWS rejects the credentials of this layer, the caller gets 502 with code 2049: it is not
+//!    the caller's fault, and AWS's text goes to the log.
+//!
+//! # Refusal
+//! 400 without credentials (code 2044), with an unknown alias (2040), with a body that broke off
+//! or came too slowly (4000: less than 500 bytes per second after 20 seconds); 413 (4013); 415
+//! (4015); 501 (4001) for `InvokeModelWithBidirectionalStream`.
+//!
+//! # Order
+//! Innermost, but for the client: what is signed must be what is sent. A retry goes outside, so
+//! that each attempt is dated afresh. While a client uploads its body the inner service is held
+//! ready: put a `concurrency_limit` outside of this layer.
+//!
+//! # Cancellation
+//! Dropping the future drops what was read of the body, and the inner service.
+//!
+//! # Examples
+//! ```
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use http_body_util::{Empty, Full};
+//! use tower::{Layer, ServiceExt, service_fn};
+//! use tower_bedrock::credentials::Credentials;
+//! use tower_bedrock::sign::{SigV4SigningLayer, SignedBody};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let inner = service_fn(|request: Request<SignedBody<Full<Bytes>>>| async move {
+//!     let authorization = request.headers()["authorization"].to_str().unwrap();
+//!     assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"));
+//!     assert!(authorization.contains("/us-east-1/bedrock/aws4_request"));
+//!     Ok::<_, std::convert::Infallible>(Response::new(Empty::<Bytes>::new()))
+//! });
+//! let credentials = Credentials::new("AKIDEXAMPLE", "secret")?;
+//! let service = SigV4SigningLayer::new(credentials).layer(inner);
+//!
+//! let url = "https://bedrock-runtime.us-east-1.amazonaws.com/model/m%3A0/converse";
+//! let request = Request::post(url).body(Full::from("{}"))?;
+//! assert_eq!(service.clone().oneshot(request).await?.status(), 200);
+//!
+//! let request = Request::post(url).header("authorization", "Basic YTpi").body(Full::default())?;
+//! assert_eq!(service.oneshot(request).await?.status(), 400);
+//! # Ok(()) }
+//! ```
+//!
+//! [`ProvideCredentials`]: crate::credentials::ProvideCredentials
+
+mod body;
+mod future;
+mod headers;
+mod layer;
+mod scope;
+mod sigv4;
+
+pub use self::body::SignedBody;
+pub use self::future::ResponseFuture;
+pub use self::headers::SignedHeaders;
+pub use self::layer::{SigV4Signing, SigV4SigningLayer};

@@ -1,0 +1,89 @@
+//! The credential scope: for which region and service a signature is good.
+
+use std::borrow::Cow;
+
+use http::Uri;
+
+use crate::context::Context;
+use crate::route::{Service, Surface, partition};
+
+/// Region and service of a credential scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Scope<'a> {
+    pub(super) region: Cow<'a, str>,
+    pub(super) service: Cow<'a, str>,
+}
+
+impl<'a> Scope<'a> {
+    /// From the route if there is one, else from the host's name; what is set goes before both.
+    pub(super) fn of(
+        context: &'a Context,
+        uri: &'a Uri,
+        region: Option<&'a str>,
+        service: Option<&'a str>,
+    ) -> Option<Self> {
+        let found = match context.route().map(|route| route.surface()) {
+            Some(Surface::Native {
+                service, region, ..
+            }) => Some((region, service)),
+            _ => uri.host().and_then(in_host),
+        };
+        let region = region.or(found.map(|(region, _)| region))?;
+        let known = found.map_or(Service::Runtime, |(_, service)| service);
+        Some(Self {
+            region: region.into(),
+            service: service.unwrap_or(known.signing_name()).into(),
+        })
+    }
+}
+
+/// `bedrock-runtime.us-east-1.amazonaws.com`, `bedrock-mantle-fips.…`, and VPC endpoints
+/// `vpce-….bedrock-runtime.us-east-1.vpce.amazonaws.com`.
+fn in_host(host: &str) -> Option<(&str, Service)> {
+    let mut labels = host.split('.');
+    let service = labels.find_map(|label| match label.strip_suffix("-fips").unwrap_or(label) {
+        "bedrock-mantle" => Some(Service::Mantle),
+        label if label.starts_with("bedrock") => Some(Service::Runtime),
+        _ => None,
+    })?;
+    let region = labels.next()?;
+    partition(region).map(|_| (region, service))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        Service::{Mantle, Runtime},
+        in_host,
+    };
+
+    #[test]
+    fn region_and_service_in_host_names() {
+        for (host, found) in [
+            (
+                "bedrock-runtime.us-east-1.amazonaws.com",
+                Some(("us-east-1", Runtime)),
+            ),
+            (
+                "bedrock-runtime-fips.us-gov-west-1.amazonaws.com",
+                Some(("us-gov-west-1", Runtime)),
+            ),
+            (
+                "bedrock-mantle.eu-west-1.api.aws",
+                Some(("eu-west-1", Mantle)),
+            ),
+            (
+                "bedrock.cn-north-1.amazonaws.com.cn",
+                Some(("cn-north-1", Runtime)),
+            ),
+            (
+                "vpce-0a1b.bedrock-runtime.us-east-1.vpce.amazonaws.com",
+                Some(("us-east-1", Runtime)),
+            ),
+            ("localhost", None),
+            ("bedrock-runtime.example.com", None),
+        ] {
+            assert_eq!(in_host(host), found, "{host}");
+        }
+    }
+}
