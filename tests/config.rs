@@ -109,7 +109,11 @@ fn unknown_keys() {
 #[test]
 fn syntax_and_types() {
     refused(&format!("{GATEWAY}tokens = [\"b\"]\n"), 5, &["tokens"]);
-    refused("[[gateway]]\naccount_id = \"acme\n", 2, &[]);
+    refused("[[gateway]]\naccount_id = \"acme\n", 2, &["account_id"]);
+    let broken = KEY.replace("KEY\"", "KEY\n\"");
+    refused(&format!("{GATEWAY}{broken}"), 8, &["secretAccessKey"]);
+    refused("[[gateway\n", 1, &["TOML"]);
+    refused("\u{e9} = 1\n", 1, &["TOML"]);
     refused(&GATEWAY.replace("\"prod\"", "7"), 3, &["gateway_id"]);
     refused(
         &GATEWAY.replace("gateway_id = \"prod\"\n", ""),

@@ -50,7 +50,7 @@ fn run(args: &[&str]) -> (Option<i32>, String) {
 
 struct Running {
     child: Child,
-    out: BufReader<std::process::ChildStdout>,
+    out: Option<BufReader<std::process::ChildStdout>>,
 }
 
 impl Running {
@@ -61,7 +61,7 @@ impl Running {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
+        let out = child.stdout.take().map(BufReader::new);
         Self { child, out }
     }
 
@@ -80,7 +80,7 @@ impl Running {
 
     fn line(&mut self) -> String {
         let mut line = String::new();
-        self.out.read_line(&mut line).unwrap();
+        self.out.as_mut().unwrap().read_line(&mut line).unwrap();
         line.trim_end().to_owned()
     }
 
@@ -494,6 +494,15 @@ fn termination() {
     );
     assert_eq!(gateway.exit_code(), Some(0));
     drop(idle);
+}
+
+/// Whoever reads one line and closes the pipe does not bring the gateway down.
+#[test]
+fn closed_stdout() {
+    let (mut gateway, address) = Running::gateway(&["--admin", "127.0.0.1:0"]);
+    gateway.out = None;
+    let token = "authorization: Bearer demo-token\r\n";
+    assert_eq!(send(&address, "POST", CONVERSE, token, BODY).0, 200);
 }
 
 #[test]

@@ -255,6 +255,7 @@ impl Source<'_> {
         format!("{}:{line}: {key}: {problem}", self.path.display())
     }
 
+    /// A message about what is not TOML, or not what `File` expects.
     fn syntax(&self, mut error: toml::de::Error) -> String {
         let span = error.span().unwrap_or_default();
         // With its input the error would print the line, which may hold a secret.
@@ -263,16 +264,27 @@ impl Source<'_> {
         // So would serde, which quotes the string that it did not expect.
         let message = match (message.find("string \""), message.rfind('"')) {
             (Some(start), Some(end)) => {
-                format!(
-                    "{} …{}",
-                    &message[..start + "string".len()],
-                    &message[end + 1..]
-                )
+                let (before, after) = (&message[..start], &message[end + 1..]);
+                format!("{before}string{after}")
             }
             _ => message,
         };
-        let before = self.text.bytes().take(span.start);
-        let line = 1 + before.filter(|byte| *byte == b'\n').count();
-        format!("{}:{line}: {message}", self.path.display())
+        let start = self.text[..span.start]
+            .rfind('\n')
+            .map_or(0, |newline| newline + 1);
+        let key = self.text[start..]
+            .split(['=', '\n'])
+            .next()
+            .unwrap_or_default()
+            .trim();
+        let is_key = key
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let key = if is_key && !key.is_empty() {
+            key
+        } else {
+            "TOML"
+        };
+        self.problem(span, key, message)
     }
 }
