@@ -136,7 +136,14 @@ impl BedrockPathRewriteLayer {
             .admits(&route)
             .map_err(|problem| Rejection::new(RejectionKind::NotAllowed, problem))?;
         headers::check_connection(&head.headers)?;
-        let client_signed = context.choose_key(head, &self.policy)?.is_client_signed();
+        let choice = context.choose_key(head, &self.policy)?;
+        let client_signed = choice.is_client_signed();
+        if choice.signs_authority() && !self.endpoints.keeps_authority() {
+            return Err(Rejection::new(
+                RejectionKind::UpstreamError,
+                "the signature covers :authority, which cannot be kept on the way to this gateway's endpoint: sign host instead",
+            ));
+        }
         if client_signed && let Some(signed) = signed_headers(head) {
             headers::check_signed(&head.headers, &signed)?;
         }
