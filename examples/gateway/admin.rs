@@ -90,7 +90,7 @@ impl Admin {
     }
 
     fn page(&self, query: &str) -> Result<Value, Refusal> {
-        let (mut page, mut per_page) = (1, 20);
+        let (mut page, mut per_page) = (1_usize, 20_usize);
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             let digits = value.bytes().all(|byte| byte.is_ascii_digit());
             let number = || value.parse().ok().filter(|n| digits && *n >= 1);

@@ -9,7 +9,9 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::Deserialize;
 use toml::Spanned;
+use toml::de::DeTable;
 use tower_bedrock::auth::{GatewayTokens, Gateways};
 use tower_bedrock::credentials::{Credentials, StoredKey, StoredKeys};
 use tower_bedrock::{ConfigError, Policy, RouteConfig, Timeouts};
@@ -51,7 +53,14 @@ impl Config {
     /// `path` names the text in messages; its folder is where relative paths begin.
     pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, String> {
         let source = Source { path, text };
-        let file: File = toml::from_str(text).map_err(|error| source.syntax(error))?;
+        let (table, mut errors) = DeTable::parse_recoverable(text);
+        // The first mistake in the file: a missing quote makes others of the lines below it.
+        errors.sort_by_key(|error| error.span().map(|span| span.start));
+        if let Some(error) = errors.into_iter().next() {
+            return Err(source.syntax(error));
+        }
+        let file = File::deserialize(toml::Deserializer::from(table))
+            .map_err(|error| source.syntax(error))?;
 
         let admin_token = match file.admin_token {
             Some(token) => Some(source.secret("admin_token", token)?),

@@ -109,40 +109,34 @@ async fn run(options: Options) -> Result<(), Failure> {
             .endpoint(&url)
             .map_err(|error| Failure::Configuration(format!("--endpoint: {}", error.problem())))?;
     }
-    let gateway = gateway.build();
+    let gateway = gateway
+        .build()
+        .map_err(|error| Failure::Configuration(error.to_string()))?;
 
     let listener = bind("--listen", options.listen).await?;
     let admin_listener = admin_listener(options.admin, config.admin_token.is_some()).await?;
-    let admin = match &admin_listener {
-        Some(listener) => {
-            let address = listener.local_addr().unwrap_or(DEFAULT_ADMIN.into());
-            Some((
-                Admin::new(records, config.admin_token.as_deref(), address),
-                address,
-            ))
-        }
-        None => None,
-    };
+    let address = listener.local_addr().unwrap_or(options.listen);
+    let admin_address = admin_listener.as_ref().and_then(|l| l.local_addr().ok());
+    let scheme = if tls.is_some() { "https" } else { "http" };
 
     let signal = stop_signal().map_err(|error| Failure::Bind(format!("signals: {error}")))?;
     let (stop, stopped) = watch::channel(false);
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let address = listener.local_addr().unwrap_or(options.listen);
+    let serving = server::serve(listener, tls, gateway, stopped.clone());
     let servers = async {
-        let serving = server::serve(listener, tls, gateway, stopped.clone());
-        let Some((listener, (admin, _))) = admin_listener.zip(admin.clone()) else {
+        let Some((listener, address)) = admin_listener.zip(admin_address) else {
             return serving.await;
         };
+        let admin = Admin::new(records, config.admin_token.as_deref(), address);
         let admin = service_fn(move |request: Request<Incoming>| {
             ready(Ok::<_, Infallible>(admin.respond(&request)))
         });
-        let admin = server::serve(listener, None, admin, stopped);
-        tokio::join!(serving, admin);
+        tokio::join!(serving, server::serve(listener, None, admin, stopped));
     };
+    let emulator_url = emulator.as_ref().map(Emulator::url);
     announce(
         &format!("{scheme}://{address}"),
-        emulator.as_ref().map(Emulator::url),
-        admin.map(|(_, address)| address),
+        emulator_url,
+        admin_address,
         options.config.is_none(),
     );
     tokio::pin!(servers, signal);
