@@ -57,7 +57,12 @@ impl Recording {
         let (service, region) = (host.next()?, host.next()?);
         ["bedrock-runtime", "bedrock-mantle"]
             .contains(&service)
-            .then(|| format!("/v1/acme/prod/aws-bedrock/{service}/{region}{}", self.uri.path_and_query().unwrap()))
+            .then(|| {
+                format!(
+                    "/v1/acme/prod/aws-bedrock/{service}/{region}{}",
+                    self.uri.path_and_query().unwrap()
+                )
+            })
     }
 
     fn request(&self, path: &str) -> Request<Full<Bytes>> {
@@ -88,7 +93,9 @@ impl Recording {
         use base64::Engine;
         let response = &self.json["response"];
         match response["body_b64"].as_str() {
-            Some(text) => base64::engine::general_purpose::STANDARD.decode(text).unwrap(),
+            Some(text) => base64::engine::general_purpose::STANDARD
+                .decode(text)
+                .unwrap(),
             None => response["body"].as_str().unwrap().as_bytes().to_vec(),
         }
     }
@@ -104,7 +111,10 @@ impl Recording {
 
 fn pairs(headers: &Value) -> impl Iterator<Item = (String, String)> + '_ {
     headers.as_array().into_iter().flatten().map(|pair| {
-        (pair[0].as_str().unwrap().to_ascii_lowercase(), pair[1].as_str().unwrap().to_owned())
+        (
+            pair[0].as_str().unwrap().to_ascii_lowercase(),
+            pair[1].as_str().unwrap().to_owned(),
+        )
     })
 }
 
@@ -153,7 +163,11 @@ async fn every_exchange_comes_back_as_it_was_recorded() {
         };
         let id = &recording.id;
         let (head, body) = send(&gateway, recording.request(&path)).await;
-        assert_eq!(u64::from(head.status.as_u16()), recording.status(), "{id}: {body:?}");
+        assert_eq!(
+            u64::from(head.status.as_u16()),
+            recording.status(),
+            "{id}: {body:?}"
+        );
         assert_eq!(body, recording.body(), "{id}");
         assert_eq!(received(&head.headers), recording.headers(), "{id}");
         let arrived = emulator.take_requests();
@@ -165,7 +179,10 @@ async fn every_exchange_comes_back_as_it_was_recorded() {
         replayed += 1;
     }
     usage.flush().unwrap();
-    println!("replayed {replayed} exchanges; usage is in {}", file.display());
+    println!(
+        "replayed {replayed} exchanges; usage is in {}",
+        file.display()
+    );
     println!("excluded, not of the runtime or of mantle: {excluded:?}");
     assert_eq!(excluded.len(), 1);
     assert!(replayed > 500);
@@ -177,11 +194,19 @@ async fn streams_come_back_however_they_are_split() {
     for size in [1, 3, 7, 1000] {
         let (_emulator, gateway, records) = replaying(&folder, Some(size)).await;
         let mut streams = 0;
-        for recording in recordings(&folder).iter().filter(|recording| recording.is_stream()) {
+        for recording in recordings(&folder)
+            .iter()
+            .filter(|recording| recording.is_stream())
+        {
             let path = recording.path().unwrap();
             let (head, body) = send(&gateway, recording.request(&path)).await;
             assert_eq!(head.status, 200, "{}", recording.id);
-            assert_eq!(body, recording.body(), "{} in pieces of {size}", recording.id);
+            assert_eq!(
+                body,
+                recording.body(),
+                "{} in pieces of {size}",
+                recording.id
+            );
             streams += 1;
         }
         assert_eq!(records.snapshot().len(), streams);

@@ -103,7 +103,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut head, body) = request.into_parts();
         let context = Context::of(&mut head.extensions);
-        let dialect = context.dialect(&head);
+        let manner = context.manner(&head);
         let inner = match self.layer.rewrite(&context, &mut head) {
             Ok(()) => {
                 let future = self.inner.call(Request::from_parts(head, body));
@@ -111,7 +111,7 @@ where
             }
             Err(rejection) => {
                 let rejection = context.rejected(rejection);
-                reject::ResponseFuture::refused(rejection, dialect, &head.headers, body)
+                reject::ResponseFuture::refused(rejection, manner, body)
             }
         };
         ResponseFuture { inner }

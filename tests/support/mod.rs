@@ -22,7 +22,10 @@ use tower_bedrock::emulator::Emulator;
 use tower_bedrock::observe::{Record, Ring};
 use tower_bedrock::{ClientCredentials, Gateway, GatewayBuilder, Policy, Timeouts};
 
-pub const KEY: (&str, &str) = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
+pub const KEY: (&str, &str) = (
+    "AKIAIOSFODNN7EXAMPLE",
+    "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+);
 pub const API_KEY: &str = "bedrock-api-key-emulator";
 pub const MODEL: &str = "us.anthropic.claude-haiku-4-5-20251001-v1:0";
 pub const CLAUDE: &str = r#"{"anthropic_version":"bedrock-2023-05-31","max_tokens":256,"messages":[{"role":"user","content":"What is Cloudflare?"}]}"#;
@@ -66,17 +69,34 @@ pub fn builder() -> GatewayBuilder {
         tokens("bare").with_token("good").unwrap(),
         tokens("broken").with_token("good").unwrap(),
         tokens("open").without_authentication(),
-        tokens("ignore").with_token("good").unwrap().with_policy(own(ClientCredentials::Ignore)),
-        tokens("refuse").with_token("good").unwrap().with_policy(own(ClientCredentials::Refuse)),
-        tokens("lists").with_token("good").unwrap().with_policy(lists),
+        tokens("ignore")
+            .with_token("good")
+            .unwrap()
+            .with_policy(own(ClientCredentials::Ignore)),
+        tokens("refuse")
+            .with_token("good")
+            .unwrap()
+            .with_policy(own(ClientCredentials::Refuse)),
+        tokens("lists")
+            .with_token("good")
+            .unwrap()
+            .with_policy(lists),
     ];
     let gateways = gateways
         .into_iter()
         .try_fold(Gateways::new(), Gateways::with_gateway)
         .unwrap();
-    let long = format!(r#"{{"accessKeyId":"{}","secretAccessKey":"{}","region":"us-east-1"}}"#, KEY.0, KEY.1);
-    let short = format!(r#"{{"accessKeyId":"ASIAIOSFODNN7EXAMPLE","secretAccessKey":"{}","region":"us-east-1","sessionToken":"a-session-token"}}"#, KEY.1);
-    let expired = short.replace("ASIAIOSFODNN7EXAMPLE", "ASIAEXPIRED").replace("a-session-token", "an-old-token");
+    let long = format!(
+        r#"{{"accessKeyId":"{}","secretAccessKey":"{}","region":"us-east-1"}}"#,
+        KEY.0, KEY.1
+    );
+    let short = format!(
+        r#"{{"accessKeyId":"ASIAIOSFODNN7EXAMPLE","secretAccessKey":"{}","region":"us-east-1","sessionToken":"a-session-token"}}"#,
+        KEY.1
+    );
+    let expired = short
+        .replace("ASIAIOSFODNN7EXAMPLE", "ASIAEXPIRED")
+        .replace("a-session-token", "an-old-token");
     let api_key = format!(r#"{{"apiKey":"{API_KEY}","region":"us-east-1"}}"#);
     let keys = [
         ("prod", "default", &long),
@@ -89,10 +109,12 @@ pub fn builder() -> GatewayBuilder {
         ("lists", "default", &long),
         ("bare", "other", &long),
     ];
-    let keys = keys.into_iter().fold(StoredKeys::new(), |keys, (gateway, alias, json)| {
-        let key = StoredKey::from_json(json).unwrap();
-        keys.with_key("acme", gateway, alias, key).unwrap()
-    });
+    let keys = keys
+        .into_iter()
+        .fold(StoredKeys::new(), |keys, (gateway, alias, json)| {
+            let key = StoredKey::from_json(json).unwrap();
+            keys.with_key("acme", gateway, alias, key).unwrap()
+        });
     Gateway::builder().authenticate(gateways).credentials(keys)
 }
 
@@ -111,17 +133,18 @@ pub async fn stack_with(change: impl FnOnce(GatewayBuilder) -> GatewayBuilder) -
 }
 
 /// A gateway before any upstream.
-pub fn before(
-    url: &str,
-    change: impl FnOnce(GatewayBuilder) -> GatewayBuilder,
-) -> (Gateway, Ring) {
+pub fn before(url: &str, change: impl FnOnce(GatewayBuilder) -> GatewayBuilder) -> (Gateway, Ring) {
     let records = Ring::new(100_000);
     let timeouts = Timeouts {
         connect: Some(Duration::from_secs(2)),
         first_byte: Some(Duration::from_secs(5)),
         idle: Some(Duration::from_secs(5)),
     };
-    let builder = builder().sink(records.clone()).endpoint(url).unwrap().timeouts(timeouts);
+    let builder = builder()
+        .sink(records.clone())
+        .endpoint(url)
+        .unwrap()
+        .timeouts(timeouts);
     (change(builder).build().unwrap(), records)
 }
 
