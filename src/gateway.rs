@@ -203,7 +203,9 @@ impl GatewayBuilder {
             Some(uri) => self.client.with_endpoint(uri)?,
             None => self.client,
         };
-        let rewrite = self.rewrite.with_endpoints(self.endpoints.dialled_by_client());
+        let rewrite = self
+            .rewrite
+            .with_endpoints(self.endpoints.dialled_by_client());
         let upstream = self.upstream.layer(client);
         let stack = auth.layer(rewrite.layer(self.sign.layer(upstream)));
         Ok(Gateway(self.observe.layer(stack)))

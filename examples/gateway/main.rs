@@ -28,7 +28,8 @@ use tower::service_fn;
 use tower_bedrock::Gateway;
 use tower_bedrock::emulator::Emulator;
 use tower_bedrock::observe::{JsonLines, Ring};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::prelude::*;
 
 use self::admin::Admin;
 use self::args::Options;
@@ -57,11 +58,19 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,gateway=info".into());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let wanted = std::env::var("RUST_LOG").ok();
+    let filter = wanted
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| {
+            Targets::new()
+                .with_default(LevelFilter::WARN)
+                .with_target("gateway", LevelFilter::INFO)
+        });
+    let log = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
+        .with_ansi(io::stderr().is_terminal());
+    tracing_subscriber::registry()
+        .with(log.with_filter(filter))
         .init();
     match run(options).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -55,6 +55,9 @@ struct Facts {
     key_choice: OnceLock<KeyChoice>,
     credentials_id: OnceLock<Arc<str>>,
     rejection: OnceLock<Rejection>,
+    /// How long the ready-made client waits for a connection, if the upstream layer says so.
+    #[cfg(feature = "upstream")]
+    connect_timeout: OnceLock<Duration>,
     attempts: AtomicU32,
     /// Microseconds after `started`; 0 is "not yet".
     sent_at: AtomicU64,
@@ -115,6 +118,8 @@ impl Context {
             key_choice: OnceLock::new(),
             credentials_id: OnceLock::new(),
             rejection: OnceLock::new(),
+            #[cfg(feature = "upstream")]
+            connect_timeout: OnceLock::new(),
             attempts: AtomicU32::new(0),
             sent_at: AtomicU64::new(0),
             request_size: AtomicU64::new(u64::MAX),
@@ -241,6 +246,16 @@ impl Context {
     #[cfg(any(feature = "auth", feature = "rewrite"))]
     pub(crate) fn has_passed(&self, stage: Stage) -> bool {
         self.0.passed.load(Ordering::Relaxed) & stage as u8 != 0
+    }
+
+    #[cfg(feature = "upstream")]
+    pub(crate) fn set_connect_timeout(&self, after: Duration) {
+        let _ = self.0.connect_timeout.set(after);
+    }
+
+    #[cfg(feature = "client")]
+    pub(crate) fn connect_timeout(&self) -> Option<Duration> {
+        self.0.connect_timeout.get().copied()
     }
 
     #[cfg(feature = "sign")]

@@ -252,12 +252,3 @@ fn read_chunk(
     // What does not say that it is something else is taken for text.
     frame.content = frame.content.or(Some(true));
 }
-
-#[cfg(test)]
-impl Frames {
-    /// Bytes set aside for what has come.
-    pub(super) fn capacity(&self) -> usize {
-        let scanners = self.payload.capacity() + self.event.capacity();
-        self.held.capacity() + self.chunk.capacity() + scanners
-    }
-}

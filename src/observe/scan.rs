@@ -366,14 +366,6 @@ fn split(input: &[u8], at: usize) -> (&[u8], &[u8]) {
 }
 
 #[cfg(test)]
-impl<F> Scanner<F> {
-    /// Bytes set aside for what has come.
-    pub(super) fn capacity(&self) -> usize {
-        self.value.capacity() + self.key.capacity()
-    }
-}
-
-#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 

@@ -184,7 +184,9 @@ where
                     let (Some(now), Some(body)) = (reading.as_mut(), body) else {
                         return Poll::Pending;
                     };
-                    let Reading { collector, hash, .. } = now;
+                    let Reading {
+                        collector, hash, ..
+                    } = now;
                     let read = ready!(collector.poll(body, cx, |frame| hash.update(frame)));
                     let Some(now) = reading.take() else {
                         return Poll::Pending;
