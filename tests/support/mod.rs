@@ -1,5 +1,5 @@
 //! A gateway before the emulator, as the tests of the whole stack use it.
-#![allow(dead_code)] // each test binary uses a part of it
+#![allow(dead_code, unreachable_pub)] // each test binary uses a part of it
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
