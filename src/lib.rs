@@ -17,6 +17,9 @@ pub mod auth;
 #[cfg(feature = "rewrite")]
 pub mod rewrite;
 
+#[cfg(feature = "upstream")]
+pub mod upstream;
+
 #[doc(inline)]
 pub use self::{
     body::BoxError,

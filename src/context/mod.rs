@@ -55,6 +55,12 @@ struct Facts {
     key_choice: OnceLock<KeyChoice>,
     credentials_id: OnceLock<Arc<str>>,
     rejection: OnceLock<Rejection>,
+    /// Where to connect to, if not to the host in the URI.
+    #[cfg(any(feature = "rewrite", feature = "client"))]
+    connect_to: OnceLock<Uri>,
+    /// How long the ready-made client waits for a connection, if the upstream layer says so.
+    #[cfg(feature = "upstream")]
+    connect_timeout: OnceLock<Duration>,
     attempts: AtomicU32,
     /// Microseconds after `started`; 0 is "not yet".
     sent_at: AtomicU64,
@@ -115,6 +121,10 @@ impl Context {
             key_choice: OnceLock::new(),
             credentials_id: OnceLock::new(),
             rejection: OnceLock::new(),
+            #[cfg(any(feature = "rewrite", feature = "client"))]
+            connect_to: OnceLock::new(),
+            #[cfg(feature = "upstream")]
+            connect_timeout: OnceLock::new(),
             attempts: AtomicU32::new(0),
             sent_at: AtomicU64::new(0),
             request_size: AtomicU64::new(u64::MAX),
@@ -241,6 +251,29 @@ impl Context {
     #[cfg(any(feature = "auth", feature = "rewrite"))]
     pub(crate) fn has_passed(&self, stage: Stage) -> bool {
         self.0.passed.load(Ordering::Relaxed) & stage as u8 != 0
+    }
+
+    /// Sends the request to the scheme, host and port of `endpoint`, whatever its URI says. Only a
+    /// signature that covers `:authority` needs this: everywhere else `Host` differs instead.
+    #[cfg(any(feature = "rewrite", feature = "client"))]
+    #[allow(dead_code, reason = "for endpoint overrides in the rewrite layer")]
+    pub(crate) fn set_connect_to(&self, endpoint: Uri) {
+        let _ = self.0.connect_to.set(endpoint);
+    }
+
+    #[cfg(feature = "client")]
+    pub(crate) fn connect_to(&self) -> Option<&Uri> {
+        self.0.connect_to.get()
+    }
+
+    #[cfg(feature = "upstream")]
+    pub(crate) fn set_connect_timeout(&self, after: Duration) {
+        let _ = self.0.connect_timeout.set(after);
+    }
+
+    #[cfg(feature = "client")]
+    pub(crate) fn connect_timeout(&self) -> Option<Duration> {
+        self.0.connect_timeout.get().copied()
     }
 
     #[cfg(feature = "sign")]
