@@ -78,8 +78,10 @@ serve() {
         gateway bare # stores no key
     } >"$work/gateway.toml"
 
-    start emulator emulator "$bin/emulator" --listen 127.0.0.1:0
-    export EMULATOR=$address
+    # What arrived is asked for on a port of its own, whose address is the second line.
+    start emulator control "$bin/emulator" --listen 127.0.0.1:0
+    export CONTROL=$address EMULATOR
+    EMULATOR=$(sed -nE 's/^emulator on (http:\S+)$/\1/p' "$work/emulator.out")
     local common=(--listen 127.0.0.1:0 --config "$work/gateway.toml" --endpoint "$EMULATOR")
     export ADMIN=127.0.0.1:$(free_port)
     start plain listening "$bin/gateway" "${common[@]}" --admin "$ADMIN"
