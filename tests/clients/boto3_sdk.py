@@ -1,6 +1,7 @@
 """boto3: every operation in each of the ways in which it can carry a gateway token."""
 
 import base64
+import contextlib
 import io
 import json
 import os
@@ -19,6 +20,7 @@ from common import CA, EMULATOR, GATEWAY, GATEWAY_TLS, LARGE, arrived, case, end
 CLAUDE = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 PROFILE = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3d4e5f6"
 NOVA = "us.amazon.nova-lite-v1:0"
+MODELS = (CLAUDE, PROFILE, NOVA)
 QUESTION = "What is Cloudflare?"
 CONVERSATION = [{"role": "user", "content": [{"text": QUESTION}]}]
 SEED_KEYS = {
@@ -46,11 +48,12 @@ def client(endpoint, token=None, signature=None, keys=None, **more):
     return made
 
 
-def bearer(token, gateway="demo"):
+@contextlib.contextmanager
+def bearer(token):
     """The environment variable and nothing else; botocore sends it over TLS only."""
     os.environ["AWS_BEARER_TOKEN_BEDROCK"] = token
     try:
-        return client(runtime(GATEWAY_TLS, gateway), verify=CA)
+        yield client(runtime(GATEWAY_TLS), verify=CA)
     finally:
         del os.environ["AWS_BEARER_TOKEN_BEDROCK"]
 
@@ -151,9 +154,9 @@ def operation(name, client, model):
     headers = answer["ResponseMetadata"]["HTTPHeaders"]
     assert all(headers.get(f"cf-aig-{key}") for key in ("log-id", "event-id", "step")), headers
     arrived(f"/model/{quote(model, safe='')}/{name}")
-    _, wanted, _ = OPERATIONS[name](client.direct, model)
-    assert len(raw) == len(wanted), f"{len(raw)} bytes instead of {len(wanted)}"
-    assert raw == wanted or without_ids(raw) == without_ids(wanted), (raw[:300], wanted[:300])
+    expected = wanted[name, model]
+    assert len(raw) == len(expected), f"{len(raw)} bytes instead of {len(expected)}"
+    assert raw == expected or without_ids(raw) == without_ids(expected), (raw[:300], expected[:300])
 
 
 def count_tokens(client):
@@ -165,6 +168,7 @@ def count_tokens(client):
 def refused(client, name, status, text=""):
     """The right class, the gateway's text, one attempt, nothing upstream."""
     forget()
+    client.sent.clear()
     error = raised(
         getattr(client.exceptions, name), lambda: client.converse(modelId=CLAUDE, messages=CONVERSATION)
     )
@@ -195,11 +199,11 @@ def throttled(client, model):
 def broken(client, model, check):
     """A stream that does not end well: the same bytes, the same error as without the gateway."""
     ends = []
-    for each in (client, client.direct):
+    for each in (client, direct):
         answer = each.converse_stream(modelId=model, messages=CONVERSATION)
         ends.append(streamed(answer["stream"]))
-    (events, raw, error), (_, wanted, _) = ends
-    assert raw == wanted, f"{len(raw)} bytes instead of {len(wanted)}"
+    (events, raw, error), (_, expected, _) = ends
+    assert raw == expected, f"{len(raw)} bytes instead of {len(expected)}"
     assert check(error), repr(error)
     assert not any("messageStop" in event for event in events), events
 
@@ -218,28 +222,33 @@ def foreign_signature():
 
 def large(client, name, status, body):
     """40 MB against a limit of 32 MiB, or with a wrong token."""
+    client.sent.clear()
     error = raised(getattr(client.exceptions, name), lambda: client.invoke_model(modelId=CLAUDE, body=body))
     assert error.response["ResponseMetadata"]["HTTPStatusCode"] == status, error.response
     assert len(client.sent) == 1, client.sent
 
 
-direct = client(EMULATOR, keys=SEED_KEYS)
-ways = {
-    "bearer over TLS": bearer("demo-token"),
-    "unsigned": unsigned("demo-token"),
-    "dummy keys": client(runtime(GATEWAY, "ignore"), "ignore-token", keys=DUMMY_KEYS),
-}
-for way, made in ways.items():
-    made.direct = direct
-    for model in (CLAUDE, PROFILE, NOVA):
+def everything(way, made):
+    for model in MODELS:
         for name in OPERATIONS:
             case(f"boto3 {way}: {name} {model.split('/')[0]}", operation, name, made, model)
     case(f"boto3 {way}: count_tokens", count_tokens, made)
-    kind = way.split()[0]
-    case(f"boto3 {way}: throttled once", throttled, made, f"{kind}.fault.throttle-1")
+    case(f"boto3 {way}: throttled once", throttled, made, f"{way.split()[0]}.fault.throttle-1")
 
-gateway = ways["unsigned"]
-case("boto3 wrong bearer token", refused, bearer("wrong"), "AccessDeniedException", 401)
+
+direct = client(EMULATOR, keys=SEED_KEYS)
+wanted = {(name, model): call(direct, model)[1] for name, call in OPERATIONS.items() for model in MODELS}
+zeros = bytes(LARGE)
+with bearer("demo-token") as made:
+    everything("bearer over TLS", made)
+    case("boto3 413 on 40 MB over TLS", large, made, "ValidationException", 413, zeros)
+with bearer("wrong") as made:
+    case("boto3 wrong bearer token", refused, made, "AccessDeniedException", 401)
+    case("boto3 401 on 40 MB over TLS", large, made, "AccessDeniedException", 401, zeros)
+everything("dummy keys", client(runtime(GATEWAY, "ignore"), "ignore-token", keys=DUMMY_KEYS))
+gateway = unsigned("demo-token")
+everything("unsigned", gateway)
+
 case("boto3 wrong token", refused, unsigned("wrong"), "AccessDeniedException", 401)
 case("boto3 no credential", refused, unsigned("bare-token", "bare"), "ValidationException", 400)
 case("boto3 unknown gateway", refused, unsigned("demo-token", "none"), "ValidationException", 400, "none")
@@ -257,10 +266,7 @@ case("boto3 cut", broken, gateway, "fault.cut", lambda error: isinstance(error, 
 case("boto3 no messageStop", broken, gateway, "fault.no-message-stop", lambda error: True)
 case("boto3 foreign signature", lambda: (forget(), foreign_signature()))
 
-zeros = bytes(LARGE)
 case("boto3 413 on 40 MB", large, unsigned("demo-token"), "ValidationException", 413, zeros)
 case("boto3 401 on 40 MB", large, unsigned("wrong"), "AccessDeniedException", 401, zeros)
-case("boto3 413 on 40 MB over TLS", large, bearer("demo-token"), "ValidationException", 413, zeros)
-case("boto3 401 on 40 MB over TLS", large, bearer("wrong"), "AccessDeniedException", 401, zeros)
 case("boto3 413 on a 40 MB file", large, unsigned("demo-token"), "ValidationException", 413, io.BytesIO(zeros))
 end()

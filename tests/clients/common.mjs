@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-export const { GATEWAY, GATEWAY_TLS, EMULATOR } = process.env;
+export const { GATEWAY, GATEWAY_TLS, EMULATOR, CONTROL } = process.env;
 export const CLAUDE = "us.anthropic.claude-haiku-4-5-20251001-v1:0";
 export const PROFILE = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3d4e5f6";
 export const NOVA = "us.amazon.nova-lite-v1:0";
@@ -39,8 +39,8 @@ export async function check(name, run, seconds = 30) {
 export const end = () => process.exit(failures > 0 ? 1 : 0);
 
 /** What arrived at the emulator since `forget`. */
-export const seen = async () => (await fetch(`${EMULATOR}/_requests`)).json();
-export const forget = async () => (await fetch(`${EMULATOR}/_requests`, { method: "DELETE" })).arrayBuffer();
+export const seen = async () => (await fetch(`${CONTROL}/_requests`)).json();
+export const forget = async () => (await fetch(`${CONTROL}/_requests`, { method: "DELETE" })).arrayBuffer();
 
 /** The one request that arrived: at this path, accepted, without a trace of the gateway's token. */
 export async function arrived(path) {

@@ -7,7 +7,9 @@ import sys
 import traceback
 import urllib.request
 
-GATEWAY, GATEWAY_TLS, EMULATOR, CA = (os.environ[name] for name in ("GATEWAY", "GATEWAY_TLS", "EMULATOR", "CA"))
+GATEWAY, GATEWAY_TLS, EMULATOR, CONTROL, CA = (
+    os.environ[name] for name in ("GATEWAY", "GATEWAY_TLS", "EMULATOR", "CONTROL", "CA")
+)
 LARGE = 40_000_000
 failures = 0
 
@@ -49,12 +51,12 @@ def raised(kind, run):
 
 def seen():
     """What arrived at the emulator since `forget`."""
-    with urllib.request.urlopen(f"{EMULATOR}/_requests", timeout=10) as answer:
+    with urllib.request.urlopen(f"{CONTROL}/_requests", timeout=10) as answer:
         return json.load(answer)
 
 
 def forget():
-    request = urllib.request.Request(f"{EMULATOR}/_requests", method="DELETE")
+    request = urllib.request.Request(f"{CONTROL}/_requests", method="DELETE")
     urllib.request.urlopen(request, timeout=10).close()
 
 

@@ -36,5 +36,5 @@ says() { grep -qF -- "$1" "$out/body"; }
 identified() { [[ $(header cf-aig-log-id) == ????????-????-7???-????-???????????? && -n $(header cf-aig-event-id) && -n $(header cf-aig-step) ]]; }
 
 # upstream EXPRESSION: evaluates Python over `seen`, what arrived at the emulator since `forget`.
-upstream() { curl -sS --max-time 10 "$EMULATOR/_requests" | "$PYTHON" -c "import json, sys; seen = json.load(sys.stdin); sys.exit(not ($1))"; }
-forget() { curl -sS --max-time 10 -X DELETE -o "$out/forgotten" "$EMULATOR/_requests"; }
+upstream() { curl -sS --max-time 10 "$CONTROL/_requests" | "$PYTHON" -c "import json, sys; seen = json.load(sys.stdin); sys.exit(not ($1))"; }
+forget() { curl -sS --max-time 10 -X DELETE -o "$out/forgotten" "$CONTROL/_requests"; }

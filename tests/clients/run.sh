@@ -78,8 +78,10 @@ serve() {
         gateway bare # stores no key
     } >"$work/gateway.toml"
 
-    start emulator emulator "$bin/emulator" --listen 127.0.0.1:0
-    export EMULATOR=$address
+    # What arrived is asked for on a port of its own, whose address is the second line.
+    start emulator control "$bin/emulator" --listen 127.0.0.1:0
+    export CONTROL=$address EMULATOR
+    EMULATOR=$(sed -nE 's/^emulator on (http:\S+)$/\1/p' "$work/emulator.out")
     local common=(--listen 127.0.0.1:0 --config "$work/gateway.toml" --endpoint "$EMULATOR")
     export ADMIN=127.0.0.1:$(free_port)
     start plain listening "$bin/gateway" "${common[@]}" --admin "$ADMIN"
@@ -93,11 +95,14 @@ serve() {
 
 # client COMMAND…: runs one client's cases; one that stops half way is a failure too.
 client() {
-    echo "== $*"
+    local begun=$SECONDS
+    echo "== ${*: -1}"
     timeout 900 "$@" 2>&1 | tee -a "$work/report" || echo "FAIL ${*: -1}: ended with an error" | tee -a "$work/report"
+    echo "== ${*: -1} took $((SECONDS - begun)) s"
 }
 
 install
+echo "installed in $SECONDS s"
 # The clients must see nothing but what each case gives them.
 unset "${!AWS_@}" "${!OPENAI_@}" HTTP_PROXY HTTPS_PROXY ALL_PROXY http_proxy https_proxy all_proxy
 export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true
