@@ -1,4 +1,90 @@
 //! Composable Tower layers that put Amazon Bedrock behind a gateway of your own.
+//!
+//! What comes in is a request to a gateway URL; what goes out is the request that Bedrock
+//! expects, signed; what comes back is Bedrock's answer, byte for byte, and one record of it all:
+//!
+//! ```text
+//! async fn(Request<B>) -> Result<Response<GatewayBody>, Infallible>
+//!
+//!              ┌─ observe ─────────────────────────────────────────────────┐
+//!  request ──▶ │ auth ▶ rewrite ▶ sign (◀ credentials) ▶ upstream          │──▶ Bedrock
+//!  response ◀──│ ◀─────────────────────── event stream ◀───────────────────│◀──
+//!              └─ first byte · tokens · how it ended ──────────────────────┘
+//! ```
+//!
+//! | layer | asks | feature |
+//! |---|---|---|
+//! | [`ObservabilityLayer`](observe::ObservabilityLayer) | what happened? | `observe` |
+//! | [`GatewayAuthLayer`](auth::GatewayAuthLayer) | who is calling? | `auth` |
+//! | [`BedrockPathRewriteLayer`](rewrite::BedrockPathRewriteLayer) | where does it go? | `rewrite` |
+//! | [`SigV4SigningLayer`](sign::SigV4SigningLayer) | with whose keys? prove it | `sign` |
+//! | [`UpstreamLayer`](upstream::UpstreamLayer) | what if the upstream fails? | `upstream` |
+//!
+//! Each works alone: whoever wants only signing around a hyper client takes only that. URLs,
+//! `cf-aig-*` headers and error bodies are those of Cloudflare AI Gateway's Amazon Bedrock
+//! provider.
+//!
+//! # A whole stack
+//! [`Gateway::builder`] makes this in one call; by hand, with room for a layer of your own:
+//!
+//! ```
+//! use tower::ServiceBuilder;
+//! use tower_bedrock::auth::{GatewayAuthLayer, GatewayTokens, Gateways};
+//! use tower_bedrock::credentials::{Credentials, StoredKey, StoredKeys};
+//! use tower_bedrock::observe::{ObservabilityLayer, Tracing};
+//! use tower_bedrock::rewrite::BedrockPathRewriteLayer;
+//! use tower_bedrock::sign::SigV4SigningLayer;
+//! use tower_bedrock::upstream::{HyperClient, UpstreamLayer};
+//!
+//! # fn main() -> Result<(), tower_bedrock::ConfigError> {
+//! let gateways = Gateways::new()
+//!     .with_gateway(GatewayTokens::new("acme", "prod")?.with_token("s3cret")?)?;
+//! let key = StoredKey::new(Credentials::new("AKIDEXAMPLE", "secret")?, "us-east-1")?;
+//! let keys = StoredKeys::new().with_key("acme", "prod", "default", key)?;
+//!
+//! let gateway = ServiceBuilder::new()
+//!     .layer(ObservabilityLayer::new().with_sink(Tracing::new())) // one record per request
+//!     .layer(GatewayAuthLayer::new(gateways)) // lets token holders in
+//!     .layer(BedrockPathRewriteLayer::new()) // /v1/acme/prod/aws-bedrock/… to Bedrock's URL
+//!     .layer(SigV4SigningLayer::new(keys)) // signs for AWS
+//!     .layer(UpstreamLayer::new()) // errors become 502 and 504
+//!     .service(HyperClient::new());
+//! # fn service<S: tower::Service<http::Request<http_body_util::Full<bytes::Bytes>>>>(_: S) {}
+//! # service(gateway);
+//! # Ok(()) }
+//! ```
+//!
+//! # Order
+//! From the outside in: observe, auth, rewrite, sign, upstream. What is wrong about an order is
+//! answered with 500 `StackMisordered`, naming both layers. No layer changes the error type but
+//! [`UpstreamLayer`](upstream::UpstreamLayer), behind which nothing fails any more: a refusal is a
+//! response, with its [`Rejection`] in the extensions.
+//!
+//! # Features
+//! One per module; each only adds API. The four layers are on by default and bring no TLS, no AWS
+//! SDK and no OpenTelemetry.
+//!
+//! | feature | adds | brings |
+//! |---|---|---|
+//! | `auth` (default) | [`auth`] | `sha2`, `subtle` |
+//! | `rewrite` (default) | [`rewrite`] | |
+//! | `sign` (default) | [`sign`], [`credentials`] | `aws-sigv4` and what it needs, `zeroize` |
+//! | `observe` (default) | [`observe`] | `uuid`, `time`, `serde` |
+//! | `upstream` | [`upstream::UpstreamLayer`] | `tower` |
+//! | `client` | [`upstream::HyperClient`] | `hyper-util`, `rustls` with `ring` |
+//! | `gateway` | [`Gateway`]: all of the above | |
+//! | `emulator` | [`emulator`]: a loopback Bedrock that verifies signatures, for tests | `hyper-util`'s server |
+//! | `full` | everything | |
+//!
+//! # Not supported
+//! `InvokeModelWithBidirectionalStream`, the OpenAI-compatible endpoint, caching, limits and
+//! retries.
+//!
+//! # Limits of the server before it
+//! What hyper itself refuses never reaches a layer, so it has no envelope, no log id and no
+//! record: a request target with a character that `http::Uri` does not know, one longer than
+//! 64 KiB, more than 100 headers, a head larger than the server's buffer, `Content-Length` beside
+//! `Transfer-Encoding`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod error;
@@ -13,6 +99,9 @@ pub mod reject;
 
 pub mod eventstream;
 
+#[cfg(feature = "observe")]
+pub mod observe;
+
 #[cfg(feature = "auth")]
 pub mod auth;
 
@@ -25,8 +114,18 @@ pub mod credentials;
 #[cfg(feature = "sign")]
 pub mod sign;
 
-#[cfg(feature = "observe")]
-pub mod observe;
+#[cfg(feature = "upstream")]
+pub mod upstream;
+
+#[cfg(feature = "gateway")]
+pub mod gateway;
+
+#[cfg(feature = "emulator")]
+pub mod emulator;
+
+#[cfg(feature = "gateway")]
+#[doc(inline)]
+pub use self::gateway::{Gateway, GatewayBody, GatewayBuilder};
 
 #[doc(inline)]
 pub use self::{
@@ -36,3 +135,7 @@ pub use self::{
     reject::{Dialect, Rejection, RejectionKind},
     route::RouteConfig,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -18,7 +18,7 @@ use super::token::{CF_AIG_AUTHORIZATION, bearer};
 use super::{Authenticate, DynAuthenticate, Later};
 use crate::body::ResponseBody;
 use crate::context::{Context, Principal, Stage};
-use crate::reject::{self, Dialect, Rejection, RejectionKind};
+use crate::reject::{self, Manner, Rejection, RejectionKind};
 
 /// Lets only those in who hold a gateway token. See the [module docs](super).
 #[derive(Clone)]
@@ -201,12 +201,12 @@ struct Asking<S, B> {
 
 impl<S, B, F> State<S, B, F> {
     fn refused(rejection: Rejection, head: &Parts, body: B) -> Self {
-        let (rejection, dialect) = match Context::get(&head.extensions) {
-            Some(context) => (context.rejected(rejection), context.dialect(head)),
-            None => (rejection, Dialect::of(head)),
+        let (rejection, manner) = match Context::get(&head.extensions) {
+            Some(context) => (context.rejected(rejection), context.manner(head)),
+            None => (rejection, Manner::of(head)),
         };
         Self::Answering {
-            future: reject::ResponseFuture::refused(rejection, dialect, &head.headers, body),
+            future: reject::ResponseFuture::refused(rejection, manner, body),
         }
     }
 

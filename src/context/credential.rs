@@ -47,6 +47,16 @@ impl KeyChoice {
         )
     }
 
+    /// Whether the client's signature covers `:authority`.
+    pub fn signs_authority(&self) -> bool {
+        matches!(
+            self,
+            Self::Client(ClientCredential::SigV4 {
+                signs_authority: true
+            })
+        )
+    }
+
     pub(super) fn decide(
         head: &request::Parts,
         policy: ClientCredentials,

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use http::{Extensions, Uri, request};
 
-use crate::reject::{Dialect, Rejection};
+use crate::reject::{Manner, Rejection};
 use crate::route::{Route, RouteConfig, Spans};
 
 mod credential;
@@ -50,11 +50,14 @@ struct Facts {
     /// The URI as it arrived.
     inbound: OnceLock<Uri>,
     spans: OnceLock<Spans>,
-    dialect: OnceLock<Dialect>,
+    manner: OnceLock<Manner>,
     principal: OnceLock<Principal>,
     key_choice: OnceLock<KeyChoice>,
     credentials_id: OnceLock<Arc<str>>,
     rejection: OnceLock<Rejection>,
+    /// How long the ready-made client waits for a connection, if the upstream layer says so.
+    #[cfg(feature = "upstream")]
+    connect_timeout: OnceLock<Duration>,
     attempts: AtomicU32,
     /// Microseconds after `started`; 0 is "not yet".
     sent_at: AtomicU64,
@@ -110,11 +113,13 @@ impl Context {
             passed: AtomicU8::new(0),
             inbound: OnceLock::new(),
             spans: OnceLock::new(),
-            dialect: OnceLock::new(),
+            manner: OnceLock::new(),
             principal: OnceLock::new(),
             key_choice: OnceLock::new(),
             credentials_id: OnceLock::new(),
             rejection: OnceLock::new(),
+            #[cfg(feature = "upstream")]
+            connect_timeout: OnceLock::new(),
             attempts: AtomicU32::new(0),
             sent_at: AtomicU64::new(0),
             request_size: AtomicU64::new(u64::MAX),
@@ -180,9 +185,9 @@ impl Context {
         Some(self.0.request_size.load(Ordering::Relaxed)).filter(|&size| size != u64::MAX)
     }
 
-    /// In which language this request is refused.
-    pub(crate) fn dialect(&self, head: &request::Parts) -> Dialect {
-        *self.0.dialect.get_or_init(|| Dialect::of(head))
+    /// How this request is refused; `head` is looked at the first time only.
+    pub(crate) fn manner(&self, head: &request::Parts) -> Manner {
+        *self.0.manner.get_or_init(|| Manner::of(head))
     }
 
     /// Keeps the rejection for the record; hands it back.
@@ -243,6 +248,16 @@ impl Context {
         self.0.passed.load(Ordering::Relaxed) & stage as u8 != 0
     }
 
+    #[cfg(feature = "upstream")]
+    pub(crate) fn set_connect_timeout(&self, after: Duration) {
+        let _ = self.0.connect_timeout.set(after);
+    }
+
+    #[cfg(feature = "client")]
+    pub(crate) fn connect_timeout(&self) -> Option<Duration> {
+        self.0.connect_timeout.get().copied()
+    }
+
     #[cfg(feature = "sign")]
     pub(crate) fn set_credentials_id(&self, id: &Arc<str>) {
         let _ = self.0.credentials_id.set(Arc::clone(id));
@@ -259,20 +274,6 @@ impl Context {
         self.0.attempts.fetch_add(1, Ordering::Relaxed);
         let micros = u64::try_from(self.0.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.0.sent_at.store(micros.max(1), Ordering::Relaxed);
-    }
-}
-
-impl Dialect {
-    pub(crate) fn of(head: &request::Parts) -> Self {
-        let path = head.uri.path();
-        if path.contains("/compat/") && !path.contains("/aws-bedrock/") {
-            return Self::OpenAi;
-        }
-        let is_grpc = head
-            .headers
-            .get(http::header::CONTENT_TYPE)
-            .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
-        if is_grpc { Self::Grpc } else { Self::Envelope }
     }
 }
 

@@ -1,16 +1,147 @@
-//! What happened? Token usage and the end of an answer, read as its bytes pass.
+//! What happened? Ids on every response, and one record of every request.
+//!
+//! 1. Every response carries `cf-aig-log-id` (a UUID of version 7; one that a client sends is
+//!    ignored), `cf-aig-event-id` (the client's own if it has 1 to 128 visible ASCII characters,
+//!    else the log id) and `cf-aig-step`. On refusals of this crate's layers `x-amzn-requestid` is
+//!    the log id too, and on every answer of `/compat` so is `x-request-id`.
+//! 2. Every request leaves exactly one [`Record`], when it has ended: with the last byte of its
+//!    answer, with an error, or when response or future are dropped.
+//! 3. Usage and stop reason are read from the answer's bytes as they pass. No byte is changed,
+//!    delayed or kept; requests are not looked into.
+//! 4. Records go to every [`Sink`]: [`Tracing`], [`JsonLines`], [`Ring`], [`from_fn`] or one of
+//!    your own. Without a sink there are ids but no records.
+//!
+//! # The record
+//! What is not known is `null`, never zero. Times are in milliseconds, to the microsecond.
+//!
+//! | field | is |
+//! |---|---|
+//! | `id`, `event_id` | as on the response |
+//! | `created_at` | when the request came, RFC 3339 in UTC with milliseconds |
+//! | `duration` | from the request's head to the end of the answer |
+//! | `time_to_first_byte` | to the first byte of the answer's body |
+//! | `time_to_first_token` | to the first piece of a stream in which the model says something |
+//! | `upstream_latency` | from the latest attempt to the head of its answer |
+//! | `provider` | `aws-bedrock` |
+//! | `account_id`, `gateway_id`, `region`, `operation`, `model` | from the path; the model id decoded; without a gateway's path from Bedrock's own URL |
+//! | `path` | as it arrived, without the query; its first 8 KiB |
+//! | `status_code`, `response_size` | as sent, the size as far as it was sent |
+//! | `request_size` | bytes of the request body, as announced or as read |
+//! | `outcome` | see below |
+//! | `success` | `complete`, and a status of 2xx |
+//! | `tokens_in` | input, cache reads and cache writes together |
+//! | `tokens_cache_read`, `tokens_cache_write`, `tokens_out`, `stop_reason` | as the answer tells |
+//! | `principal`, `credentials_id` | who called, and the access key id that signed |
+//! | `upstream_request_id` | `x-amzn-requestid` of AWS's answer |
+//! | `attempts` | how often the request was sent |
+//! | `error` | what went wrong, in words that the client may read |
+//! | `cost`, `metadata`, `cached`, `step` | `null`, `null`, `false`, `0`: nothing sets them yet |
+//!
+//! | `outcome` | when, the first that fits |
+//! |---|---|
+//! | `refused` | a layer refused the request |
+//! | `upstream_error` | a layer could not reach the upstream or use its answer; the inner service failed; a status of 4xx or 5xx, an exception or an error in a stream, a stream that is not well-formed, 200 with `UnknownOperationException` |
+//! | `upstream_cut` | the answer broke off, is shorter than its `content-length`, or ended in mid-frame, in mid-object or before the message did |
+//! | `client_disconnect` | response or future were dropped before that; what was known until then is in the record |
+//! | `complete` | else |
+//!
+//! # Order
+//! Outermost: only what is inside is seen. Two of these layers in one stack make two records, and
+//! what the inner layers know is in the inner one's.
+//!
+//! # Deployment caveats
+//! Sinks are called where the request ends, so one that blocks holds up a server's task.
+//! A server that refuses a request before any service sees it (a malformed request line, say)
+//! leaves no record.
+//!
+//! # Cancellation
+//! Dropping the future, or the response, first drops what is inside and then leaves the record.
+//! This works outside of a runtime too.
+//!
+//! # Examples
+//! ```
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use http_body_util::{BodyExt, Empty, Full};
+//! use tower::{Layer, ServiceExt, service_fn};
+//! use tower_bedrock::observe::{ObservabilityLayer, Outcome, Ring};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // Stands in for Bedrock.
+//! let bedrock = service_fn(|_: Request<Empty<Bytes>>| async {
+//!     let answer = r#"{"stopReason":"end_turn","usage":{"inputTokens":11,"outputTokens":4}}"#;
+//!     Ok::<_, std::convert::Infallible>(Response::new(Full::from(answer)))
+//! });
+//!
+//! // Records go to the log, by `tracing`.
+//! let service = ObservabilityLayer::default().layer(bedrock);
+//! let request = Request::post("/model/m%3A0/converse").body(Empty::new())?;
+//! let response = service.oneshot(request).await?;
+//! assert_eq!(response.headers()["cf-aig-log-id"].len(), 36);
+//!
+//! // Records are kept in memory.
+//! let ring = Ring::new(1000);
+//! let service = ObservabilityLayer::new().with_sink(ring.clone()).layer(bedrock);
+//! let request = Request::post("/model/m%3A0/converse").body(Empty::new())?;
+//! let response = service.oneshot(request).await?;
+//! let id = response.headers()["cf-aig-log-id"].clone();
+//! response.into_body().collect().await?;
+//!
+//! let record = ring.get(id.to_str()?).unwrap();
+//! assert_eq!(record.outcome, Outcome::Complete);
+//! assert_eq!(record.model.as_deref(), Some("m:0"));
+//! assert_eq!((record.tokens_in, record.tokens_out), (Some(11), Some(4)));
+//! # Ok(()) }
+//! ```
+//! A refusal inside leaves a record as well:
+//! ```
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use http_body_util::{BodyExt, Empty};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use tower_bedrock::auth::{BearerTokens, GatewayAuthLayer};
+//! use tower_bedrock::observe::{ObservabilityLayer, Outcome, from_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let print = from_fn(|record| {
+//!     println!("{}", serde_json::to_string(&**record).unwrap());
+//!     assert_eq!((record.status_code, record.outcome), (Some(401), Outcome::Refused));
+//! });
+//! let service = ServiceBuilder::new()
+//!     .layer(ObservabilityLayer::new().with_sink(print))
+//!     .layer(GatewayAuthLayer::new(BearerTokens::new(["s3cret"])?))
+//!     .service(service_fn(|_: Request<Empty<Bytes>>| async {
+//!         Ok::<_, std::convert::Infallible>(Response::new(Empty::<Bytes>::new()))
+//!     }));
+//! let response = service.oneshot(Request::new(Empty::new())).await?;
+//! assert!(response.headers().contains_key("x-amzn-requestid"));
+//! response.into_body().collect().await?;
+//! # Ok(()) }
+//! ```
+//!
+//! # Limitations
+//! A compressed answer is not read: its tokens are `null`. An answer without a length whose
+//! server drops it when all was read, but before it was told so, counts as `client_disconnect`.
 
-// Until the layer that drives them.
-#![allow(dead_code)]
-
-pub use self::usage::Usage;
-
+mod body;
 mod frames;
+mod layer;
+mod observation;
 mod reader;
+mod record;
 mod scan;
+mod sink;
 mod sse;
 mod tally;
 mod usage;
 
 #[cfg(test)]
 mod recordings;
+
+pub use self::body::ObservedBody;
+pub use self::layer::{Observability, ObservabilityLayer, ResponseFuture};
+pub use self::record::{Outcome, Record};
+pub use self::sink::{FromFn, JsonLines, Ring, Sink, Tracing, from_fn};
+pub use self::usage::Usage;

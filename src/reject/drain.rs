@@ -10,10 +10,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Buf;
-use http::HeaderMap;
-use http::header::EXPECT;
 use http_body::Body;
 use tokio::time::Sleep;
+
+use super::Manner;
 
 /// A longer body is not worth reading away.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
@@ -23,20 +23,15 @@ const MAX_TIME: Duration = Duration::from_secs(10);
 /// How far a body has been read away.
 #[derive(Debug)]
 pub(crate) struct Drain {
-    /// The client waits for `100 Continue` before it sends its body (RFC 9110 §10.1.1): it is
-    /// not asked to.
     awaits_continue: bool,
     seen: u64,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Drain {
-    pub(crate) fn new(headers: &HeaderMap) -> Self {
-        let awaits_continue = headers
-            .get(EXPECT)
-            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    pub(crate) fn new(manner: Manner) -> Self {
         Self {
-            awaits_continue,
+            awaits_continue: manner.awaits_continue,
             seen: 0,
             sleep: None,
         }

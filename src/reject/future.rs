@@ -4,11 +4,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::{HeaderMap, Response};
+use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::{Dialect, Drain, Rejection};
+use super::{Dialect, Drain, Manner, Rejection};
 use crate::body::ResponseBody;
 
 pin_project! {
@@ -35,17 +35,12 @@ impl<F, B> ResponseFuture<F, B> {
         Self { kind }
     }
 
-    /// Refuses the request with these headers and this body.
-    pub(crate) fn refused(
-        rejection: Rejection,
-        dialect: Dialect,
-        headers: &HeaderMap,
-        body: B,
-    ) -> Self {
+    /// Refuses the request whose body this is.
+    pub(crate) fn refused(rejection: Rejection, manner: Manner, body: B) -> Self {
         let kind = Kind::Refused {
             body,
-            drain: Drain::new(headers),
-            refusal: Some((rejection, dialect)),
+            drain: Drain::new(manner),
+            refusal: Some((rejection, manner.dialect)),
         };
         Self { kind }
     }

@@ -18,7 +18,8 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use http::{Method, StatusCode};
+use http::header::{CONTENT_TYPE, EXPECT};
+use http::{Method, StatusCode, request};
 
 mod drain;
 mod future;
@@ -39,6 +40,39 @@ pub enum Dialect {
     OpenAi,
     /// A gRPC status without messages.
     Grpc,
+}
+
+/// How a request is refused, told by its head as it arrived.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner {
+    pub(crate) dialect: Dialect,
+    /// The client waits for `100 Continue` before it sends its body (RFC 9110 §10.1.1): it is
+    /// not asked to.
+    pub(crate) awaits_continue: bool,
+}
+
+impl Manner {
+    pub(crate) fn of(head: &request::Parts) -> Self {
+        let path = head.uri.path();
+        let is_grpc = head
+            .headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
+        let dialect = if path.contains("/compat/") && !path.contains("/aws-bedrock/") {
+            Dialect::OpenAi
+        } else if is_grpc {
+            Dialect::Grpc
+        } else {
+            Dialect::Envelope
+        };
+        Self {
+            dialect,
+            awaits_continue: head
+                .headers
+                .get(EXPECT)
+                .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")),
+        }
+    }
 }
 
 /// Why a request was refused, or could not be served.

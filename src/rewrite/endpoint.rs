@@ -25,6 +25,7 @@ pub struct Endpoints {
     fips: bool,
     dual_stack: bool,
     fixed: Option<Fixed>,
+    dialled_by_client: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -88,6 +89,30 @@ impl Endpoints {
         self
     }
 
+    /// The fixed endpoint, if there is one.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn fixed_uri(&self) -> Option<Uri> {
+        let fixed = self.fixed.as_ref()?;
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(fixed.scheme.clone());
+        parts.authority = Some(fixed.authority.clone());
+        parts.path_and_query = Some(http::uri::PathAndQuery::from_static("/"));
+        Uri::from_parts(parts).ok()
+    }
+
+    /// The client connects to the fixed endpoint whatever the URI says; so the URI of a request
+    /// whose `:authority` is signed can name AWS.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn dialled_by_client(mut self) -> Self {
+        self.dialled_by_client = true;
+        self
+    }
+
+    /// Whether a request whose `:authority` the client signed could arrive with it.
+    pub(super) fn keeps_authority(&self) -> bool {
+        self.fixed.is_none() || self.dialled_by_client
+    }
+
     /// Where a request of `service` in `region` goes; room for the answer is taken from `buffer`.
     ///
     /// `None` if `region` is in no partition.
@@ -116,7 +141,13 @@ impl Endpoints {
         write!(buffer, "{}{fips}.{region}.{suffix}", service.as_str()).ok()?;
         let host = buffer.split().freeze();
         let (scheme, authority) = match &self.fixed {
-            Some(fixed) => (fixed.scheme.clone(), fixed.authority.clone()),
+            Some(fixed) if !self.dialled_by_client => {
+                (fixed.scheme.clone(), fixed.authority.clone())
+            }
+            Some(fixed) => (
+                fixed.scheme.clone(),
+                Authority::from_maybe_shared(host.clone()).ok()?,
+            ),
             None => (
                 Scheme::HTTPS,
                 Authority::from_maybe_shared(host.clone()).ok()?,

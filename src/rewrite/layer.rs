@@ -103,7 +103,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut head, body) = request.into_parts();
         let context = Context::of(&mut head.extensions);
-        let dialect = context.dialect(&head);
+        let manner = context.manner(&head);
         let inner = match self.layer.rewrite(&context, &mut head) {
             Ok(()) => {
                 let future = self.inner.call(Request::from_parts(head, body));
@@ -111,7 +111,7 @@ where
             }
             Err(rejection) => {
                 let rejection = context.rejected(rejection);
-                reject::ResponseFuture::refused(rejection, dialect, &head.headers, body)
+                reject::ResponseFuture::refused(rejection, manner, body)
             }
         };
         ResponseFuture { inner }
@@ -136,7 +136,14 @@ impl BedrockPathRewriteLayer {
             .admits(&route)
             .map_err(|problem| Rejection::new(RejectionKind::NotAllowed, problem))?;
         headers::check_connection(&head.headers)?;
-        let client_signed = context.choose_key(head, &self.policy)?.is_client_signed();
+        let choice = context.choose_key(head, &self.policy)?;
+        let client_signed = choice.is_client_signed();
+        if choice.signs_authority() && !self.endpoints.keeps_authority() {
+            return Err(Rejection::new(
+                RejectionKind::UpstreamError,
+                "the signature covers :authority, which cannot be kept on the way to this gateway's endpoint: sign host instead",
+            ));
+        }
         if client_signed && let Some(signed) = signed_headers(head) {
             headers::check_signed(&head.headers, &signed)?;
         }

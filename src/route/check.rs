@@ -36,7 +36,7 @@ fn is_dots(segment: &str) -> bool {
 }
 
 /// Decodes escapes once. What is not UTF-8 after decoding is replaced, not refused.
-pub(super) fn decode(raw: &str) -> Cow<'_, str> {
+pub(crate) fn decode(raw: &str) -> Cow<'_, str> {
     if !raw.contains('%') {
         return Cow::Borrowed(raw);
     }

@@ -24,6 +24,8 @@ mod region;
 
 pub use self::operation::Operation;
 
+#[cfg(feature = "observe")]
+pub(crate) use self::check::decode;
 pub(crate) use self::host::host_value;
 pub(crate) use self::region::partition;
 

@@ -9,7 +9,7 @@ use std::task::{Context as Task, Poll, ready};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use sha2::{Digest, Sha256};
@@ -21,7 +21,7 @@ use super::layer::{Settings, SigV4SigningLayer};
 use crate::body::{BoxError, CollectError, Collector, ResponseBody};
 use crate::context::Context;
 use crate::credentials::{Credentials, Later};
-use crate::reject::{Dialect, Drain, Rejection, RejectionKind};
+use crate::reject::{Dialect, Drain, Manner, Rejection, RejectionKind};
 
 pin_project! {
     /// The response future of [`SigV4Signing`](super::SigV4Signing).
@@ -47,7 +47,7 @@ pin_project! {
 struct Rest<S> {
     context: Context,
     settings: Arc<Settings>,
-    dialect: Dialect,
+    manner: Manner,
     /// The instance of the inner service that was polled ready.
     ready: S,
 }
@@ -79,10 +79,10 @@ impl<S, B, F> ResponseFuture<S, B, F> {
     }
 
     pub(super) fn refused(context: &Context, rejection: Rejection, head: &Parts, body: B) -> Self {
-        let dialect = context.dialect(head);
+        let manner = context.manner(head);
         Self {
             body: Some(body),
-            state: State::refusing(context, rejection, dialect, &head.headers),
+            state: State::refusing(context, rejection, manner),
         }
     }
 
@@ -123,7 +123,7 @@ impl<S> Rest<S> {
     fn new(layer: &SigV4SigningLayer, context: Context, head: &Parts, ready: S) -> Self {
         Self {
             settings: Arc::clone(&layer.settings),
-            dialect: context.dialect(head),
+            manner: context.manner(head),
             context,
             ready,
         }
@@ -148,19 +148,14 @@ impl<S, F> State<S, F> {
                 });
                 Self::Reading { reading }
             }
-            Err(rejection) => Self::refusing(&rest.context, rejection, rest.dialect, &head.headers),
+            Err(rejection) => Self::refusing(&rest.context, rejection, rest.manner),
         }
     }
 
-    fn refusing(
-        context: &Context,
-        rejection: Rejection,
-        dialect: Dialect,
-        headers: &HeaderMap,
-    ) -> Self {
+    fn refusing(context: &Context, rejection: Rejection, manner: Manner) -> Self {
         Self::Refusing {
-            drain: Drain::new(headers),
-            refusal: Some((context.rejected(rejection), dialect)),
+            drain: Drain::new(manner),
+            refusal: Some((context.rejected(rejection), manner.dialect)),
         }
     }
 }
@@ -189,7 +184,9 @@ where
                     let (Some(now), Some(body)) = (reading.as_mut(), body) else {
                         return Poll::Pending;
                     };
-                    let Reading { collector, hash, .. } = now;
+                    let Reading {
+                        collector, hash, ..
+                    } = now;
                     let read = ready!(collector.poll(body, cx, |frame| hash.update(frame)));
                     let Some(now) = reading.take() else {
                         return Poll::Pending;
@@ -230,7 +227,7 @@ impl<S> Reading<S> {
                 Rest {
                     context,
                     settings,
-                    dialect,
+                    manner,
                     mut ready,
                 },
             mut head,
@@ -253,10 +250,13 @@ impl<S> Reading<S> {
                 let request = Request::from_parts(head, SignedBody::whole(body));
                 State::Calling {
                     future: ready.call(request),
-                    signed: Some(Signed { context, dialect }),
+                    signed: Some(Signed {
+                        context,
+                        dialect: manner.dialect,
+                    }),
                 }
             }
-            Err(rejection) => State::refusing(&context, rejection, dialect, &head.headers),
+            Err(rejection) => State::refusing(&context, rejection, manner),
         }
     }
 }

@@ -62,6 +62,12 @@ impl SigV4SigningLayer {
         }
     }
 
+    /// Signs with what this provider gives, instead.
+    pub fn with_provider(mut self, provider: impl ProvideCredentials) -> Self {
+        self.provider = Arc::new(provider);
+        self
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(Arc::make_mut(&mut self.settings));
         self

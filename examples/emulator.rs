@@ -1,0 +1,136 @@
+//! An emulated Bedrock in a process of its own, with a second port on which tests ask what arrived.
+//!
+//! ```text
+//! cargo run --example emulator -- [--listen 127.0.0.1:0] [--replay FILE] [--chunk-size N]
+//! ```
+//!
+//! It accepts the key pair of AWS's documentation and the API key `bedrock-api-key-emulator`. On the
+//! control port `GET /_requests` answers what arrived as a JSON array, `DELETE /_requests` forgets it.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::future::ready;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::net::TcpListener;
+use tower_bedrock::emulator::{Emulator, EmulatorBuilder, ReceivedRequest};
+
+const USAGE: &str = "usage: emulator [--listen ADDR] [--replay FILE] [--chunk-size N]";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let (builder, address) = match parse(std::env::args().skip(1)) {
+        Ok(parsed) => parsed,
+        Err(problem) => {
+            eprintln!("emulator: {problem}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(builder, address).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("emulator: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse(
+    mut args: impl Iterator<Item = String>,
+) -> Result<(EmulatorBuilder, SocketAddr), Box<dyn Error>> {
+    let mut address = SocketAddr::from(([127, 0, 0, 1], 0));
+    let mut builder = Emulator::builder()
+        .credentials(
+            "AKIAIOSFODNN7EXAMPLE",
+            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        )
+        .api_key("bedrock-api-key-emulator");
+    while let Some(option) = args.next() {
+        let mut value = || args.next().ok_or(format!("{option} needs a value"));
+        match option.as_str() {
+            "--listen" => address = value()?.parse()?,
+            "--replay" => builder = builder.replay(value()?)?,
+            "--chunk-size" => builder = builder.chunk_size(value()?.parse()?),
+            _ => return Err(format!("unknown option {option}").into()),
+        }
+    }
+    Ok((builder, address))
+}
+
+async fn run(builder: EmulatorBuilder, address: SocketAddr) -> io::Result<()> {
+    let emulator = builder.start(address).await?;
+    let control = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let mut out = io::stdout();
+    writeln!(out, "emulator on {}", emulator.url())?;
+    writeln!(out, "control on http://{}", control.local_addr()?)?;
+    out.flush()?;
+    loop {
+        let (stream, _) = control.accept().await?;
+        let emulator = emulator.clone();
+        tokio::spawn(async move {
+            let service =
+                service_fn(move |request| ready(Ok::<_, Infallible>(answer(&emulator, &request))));
+            http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await
+        });
+    }
+}
+
+fn answer(emulator: &Emulator, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    let (status, body) = match (request.method(), request.uri().path()) {
+        (&Method::GET, "/_requests") => (
+            StatusCode::OK,
+            emulator.requests().iter().map(describe).collect(),
+        ),
+        (&Method::DELETE, "/_requests") => {
+            let forgotten = emulator.take_requests().len();
+            (StatusCode::OK, json!({ "forgotten": forgotten }))
+        }
+        _ => (
+            StatusCode::NOT_FOUND,
+            json!({ "error": "only GET and DELETE /_requests" }),
+        ),
+    };
+    let mut response = Response::new(Full::from(body.to_string()));
+    *response.status_mut() = status;
+    response
+}
+
+fn describe(request: &ReceivedRequest) -> Value {
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    let headers: Vec<_> = request
+        .headers
+        .iter()
+        .map(|(name, value)| json!([name.as_str(), text(value.as_bytes())]))
+        .collect();
+    // Only the beginning of a large body is kept, and its hash would mislead.
+    let whole = request.body.len() as u64 == request.body_len;
+    let hash = || {
+        Sha256::digest(&request.body)
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect()
+    };
+    json!({
+        "method": request.method.as_str(),
+        "path": request.target,
+        "authority": request.authority,
+        "version": format!("{:?}", request.version),
+        "headers": headers,
+        "body_len": request.body_len,
+        "body_sha256": whole.then(hash).map(|hash: String| hash),
+        "verdict": format!("{:?}", request.verdict),
+    })
+}

@@ -1,0 +1,155 @@
+//! A listener for HTTP/1.1 and HTTP/2 on one port, that stops without cutting an answer short.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::path::Path;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tower::Service;
+
+/// How long a peer may take over a TLS handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long a peer may take over the head of a request; in HTTP/1.1 an idle connection counts as
+/// one whose next request is late.
+const HEAD: Duration = Duration::from_secs(60);
+/// How long running answers may take when the server stops.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Serves `service` until `stop` changes, then waits for the answers that are under way.
+pub(crate) async fn serve<S, B>(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    service: S,
+    mut stop: watch::Receiver<bool>,
+) where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
+    let graceful = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            _ = stop.changed() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of file descriptors, most likely: give some connections time to close.
+                tracing::warn!(%error, "cannot accept a connection");
+                sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        // Small frames of a stream must not wait for the acknowledgement of earlier ones.
+        let _ = stream.set_nodelay(true);
+        let (tls, service, watcher) = (tls.clone(), service.clone(), graceful.watcher());
+        tokio::spawn(async move {
+            match tls {
+                None => connection(stream, service, watcher).await,
+                Some(tls) => match timeout(HANDSHAKE, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => connection(stream, service, watcher).await,
+                    Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+                    Err(_) => tracing::debug!("TLS handshake took too long"),
+                },
+            }
+        });
+    }
+    drop(listener);
+    if timeout(GRACE, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some answers were not complete after {GRACE:?}");
+    }
+}
+
+async fn connection<I, S, B>(io: I, service: S, watcher: Watcher)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD);
+    http.http2()
+        .timer(TokioTimer::new())
+        // A peer that is gone is noticed although it owes us nothing.
+        .keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(20))
+        // Small windows: what a slow reader or a slow upstream leaves waiting, waits at the sender.
+        .initial_stream_window_size(256 * 1024)
+        .initial_connection_window_size(1024 * 1024)
+        .max_send_buf_size(128 * 1024)
+        .max_concurrent_streams(200)
+        // Overlong paths reach the gateway, which says what is wrong with them.
+        .max_header_list_size(128 * 1024);
+
+    let seen = Arc::new(AtomicBool::new(false));
+    let service = TowerToHyperService::new(service);
+    let service = service_fn({
+        let seen = Arc::clone(&seen);
+        move |request| {
+            seen.store(true, Ordering::Relaxed);
+            service.call(request)
+        }
+    });
+    let mut served = pin!(watcher.watch(http.serve_connection(TokioIo::new(io), service)));
+    let result = match timeout(HEAD, served.as_mut()).await {
+        Ok(result) => result,
+        // hyper's own timeouts begin once the protocol is known: without this a peer that never
+        // says a word would stay for ever.
+        Err(_) if !seen.load(Ordering::Relaxed) => return,
+        Err(_) => served.await,
+    };
+    if let Err(error) = result {
+        tracing::debug!(error = &*error, "connection ended early");
+    }
+}
+
+/// TLS with ALPN for HTTP/2 and HTTP/1.1.
+pub(crate) fn tls(cert: &Path, key: &Path) -> Result<TlsAcceptor, String> {
+    let chain = CertificateDer::pem_file_iter(cert)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| format!("--tls-cert: {}: {error}", cert.display()))?;
+    if chain.is_empty() {
+        return Err(format!(
+            "--tls-cert: {}: no certificate in it",
+            cert.display()
+        ));
+    }
+    let secret = PrivateKeyDer::from_pem_file(key)
+        .map_err(|error| format!("--tls-key: {}: {error}", key.display()))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| {
+            builder
+                .with_no_client_auth()
+                .with_single_cert(chain, secret)
+        })
+        .map_err(|error| format!("--tls-cert, --tls-key: {error}"))?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}

@@ -1,0 +1,202 @@
+//! A loopback Amazon Bedrock that verifies every signature itself and answers like the real one.
+//!
+//! It speaks HTTP/1.1 and HTTP/2 (by prior knowledge) on one port, and shares no code with the signing layer: what it
+//! accepts was signed correctly, from the request line and headers that really arrived.
+//!
+//! # Examples
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! use tower_bedrock::emulator::Emulator;
+//!
+//! let emulator = Emulator::builder()
+//!     .credentials("AKIDEXAMPLE", "secret")
+//!     .start(([127, 0, 0, 1], 0).into())
+//!     .await?;
+//! println!("Bedrock is at {}", emulator.url());
+//! // … send requests, then ask what arrived:
+//! assert!(emulator.requests().is_empty());
+//! emulator.shutdown().await;
+//! # Ok::<_, std::io::Error>(()) }).unwrap();
+//! ```
+//!
+//! # Credentials
+//! The canonical request is computed anew: the path as it arrived, percent-encoded once more, the sorted query, the
+//! signed headers with `host` from `Host` or `:authority`, the hash of the body that arrived. In this order:
+//!
+//! | what | answer |
+//! |---|---|
+//! | no credentials | 403 `MissingAuthenticationTokenException` |
+//! | a wrong `Authorization: Bearer` | 403 `AccessDeniedException` |
+//! | a malformed claim, two of them, another algorithm | 400 `IncompleteSignatureException` |
+//! | wrong terminator, date, service or region in the scope | 403 `InvalidSignatureException` |
+//! | unknown key, wrong or missing session token | 403 `UnrecognizedClientException` |
+//! | expired credentials | 403 `ExpiredTokenException` |
+//! | more than five minutes off, `host` or an `x-amz-*` header not signed, wrong signature or `x-amz-content-sha256` | 403 `InvalidSignatureException` |
+//!
+//! An AWS host (`bedrock-runtime.us-east-1.amazonaws.com`) fixes service and region; with any other host `/model/…` is
+//! service `bedrock`, the rest `bedrock` or `bedrock-mantle`, in any region.
+//!
+//! # Operations
+//! Converse, ConverseStream, InvokeModel, InvokeModelWithResponseStream and CountTokens below `/model/{id}/`, the id one
+//! segment; `/v1` and `/openai/v1` chat completions and responses, `/anthropic/v1/messages`, `GET /foundation-models`.
+//! Anything else, an ARN spread over several segments included, is the 200 with `UnknownOperationException` that AWS sends.
+//! InvokeModel bodies are Anthropic's for ids with `anthropic`, Nova's for ids with `nova`, else they follow the request.
+//!
+//! The answer repeats the last user message. **A token is a whitespace-separated word**: input tokens are the words of all
+//! texts in `system` and `messages`, output tokens those of the answer, which the request's token limit may cut.
+//!
+//! # Faults
+//! A model id that contains `fault.`, such as `us.anthropic.fault.throttle-2`, chooses one:
+//!
+//! | `fault.` | what happens |
+//! |---|---|
+//! | `throttle-N` | 429 `ThrottlingException` for the first N calls of this id |
+//! | `error-S` | the exception of status S: 400, 403, 404, 408, 424, 429, 500, 503; or `quota`, `not-ready` |
+//! | `slow-first-byte-MS` | nothing, not even the head, for MS milliseconds |
+//! | `slow-frames-MS` | MS milliseconds between frames |
+//! | `exception-first` | 200, and the first frame is a `validationException` |
+//! | `exception-mid` | a `modelStreamErrorException` after half of the frames |
+//! | `cut` | the transfer is aborted half way |
+//! | `no-message-stop` | the stream ends cleanly before `messageStop` |
+//! | `bad-crc` | the middle frame has a wrong checksum |
+//! | `oversized-frame` | half way a valid prelude announces 4 GiB |
+//! | `unknown-operation` | 200 with `UnknownOperationException` |
+//! | `expired` | 403 `ExpiredTokenException` |
+//! | `never` | no answer |
+//! | `hang-body` | the head and nothing more |
+//! | `large-N` | a text of N bytes (64 MiB at most) |
+//!
+//! # Replay
+//! [`EmulatorBuilder::replay`] answers from a file instead: one JSON object a line with `id`, `request` (`method`, `url`,
+//! `body` or `body_omitted` with its `sha256`) and `response` (`status`, `headers` as pairs, `body` or `body_b64`). The
+//! request header `x-replay-id` chooses by id; else operation, model and body (bytes or JSON value) do, and equal requests
+//! get their recordings in file order, from the start again after the last. Nothing found is a 404.
+//!
+//! # Limitations
+//! Bidirectional streams, guardrails, tool use and asynchronous invocations are not emulated. Bodies are read whole, up to
+//! 64 MiB.
+
+mod answer;
+mod builder;
+mod canonical;
+mod claude;
+mod converse;
+mod faults;
+mod hash;
+mod keys;
+mod log;
+mod native;
+mod nova;
+mod operations;
+mod prompt;
+mod refusal;
+mod replay;
+mod reply;
+mod scope;
+mod script;
+mod server;
+mod verify;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use self::builder::EmulatorBuilder;
+pub use self::log::{ReceivedRequest, Verdict};
+
+use self::builder::Settings;
+use self::server::State;
+
+/// A running emulator. Clones share it; when the last is dropped it stops to accept and closes what is open.
+///
+/// See the [module docs](self).
+#[derive(Clone)]
+pub struct Emulator {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    address: SocketAddr,
+    state: Arc<State>,
+    stop: watch::Sender<bool>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Emulator {
+    /// Begins the configuration of an emulator.
+    pub fn builder() -> EmulatorBuilder {
+        EmulatorBuilder::new()
+    }
+
+    async fn start(settings: Settings, address: SocketAddr) -> io::Result<Self> {
+        let state = Arc::new(State::new(settings));
+        let (stop, stopped) = watch::channel(false);
+        let (address, task) = server::start(address, Arc::clone(&state), stopped).await?;
+        let inner = Inner {
+            address,
+            state,
+            stop,
+            task: Mutex::new(Some(task)),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// The address that it listens on.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.inner.address
+    }
+
+    /// Its endpoint, `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.inner.address)
+    }
+
+    /// The last thousand requests, in the order in which their bodies were complete.
+    #[must_use]
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
+        self.inner.state.log.all()
+    }
+
+    /// The same, and forgets them.
+    #[must_use]
+    pub fn take_requests(&self) -> Vec<ReceivedRequest> {
+        self.inner.state.log.take()
+    }
+
+    /// How many exchanges their peer left before the request or the answer was over.
+    #[must_use]
+    pub fn aborted(&self) -> u64 {
+        self.inner.state.aborted.load(Ordering::Relaxed)
+    }
+
+    /// Stops to accept, gives open connections half a second to finish, closes them.
+    pub async fn shutdown(&self) {
+        self.inner.stop.send_replace(true);
+        let task = self
+            .inner
+            .task
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(task) = task {
+            let _ = task.await;
+        }
+    }
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator")
+            .field("addr", &self.inner.address)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,213 @@
+//! The whole stack in one call.
+//!
+//! ```text
+//! ObservabilityLayer ▶ GatewayAuthLayer ▶ BedrockPathRewriteLayer ▶ SigV4SigningLayer ▶ UpstreamLayer ▶ HyperClient
+//! ```
+//!
+//! A [`Gateway`] is a nameable, cheaply cloned service that takes any request body and never
+//! fails: it goes into hyper, axum or tonic as it is. Whoever wants a layer of their own in the
+//! middle builds the same stack with `tower::ServiceBuilder` instead, see the
+//! [crate docs](crate).
+//!
+//! # Examples
+//! ```
+//! use tower_bedrock::Gateway;
+//! use tower_bedrock::auth::{GatewayTokens, Gateways};
+//! use tower_bedrock::credentials::{StoredKey, StoredKeys};
+//! use tower_bedrock::observe::Tracing;
+//!
+//! # fn main() -> Result<(), tower_bedrock::ConfigError> {
+//! let key = StoredKey::from_json(
+//!     r#"{"accessKeyId": "AKIDEXAMPLE", "secretAccessKey": "secret", "region": "us-east-1"}"#,
+//! )?;
+//! let gateway = Gateway::builder()
+//!     .authenticate(
+//!         Gateways::new().with_gateway(GatewayTokens::new("acme", "prod")?.with_token("s3cret")?)?,
+//!     )
+//!     .credentials(StoredKeys::new().with_key("acme", "prod", "default", key)?)
+//!     .sink(Tracing::new())
+//!     .build()?;
+//! # let _: Gateway = gateway;
+//! # Ok(()) }
+//! ```
+
+use std::convert::Infallible;
+use std::fmt;
+use std::task::{Context as Task, Poll};
+
+use bytes::Bytes;
+use http::{HeaderName, Request, Response};
+use http_body::Body;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::auth::{Authenticate, GatewayAuth, GatewayAuthLayer};
+use crate::body::{BoxError, ResponseBody};
+use crate::context::{Policy, Timeouts};
+use crate::credentials::{ProvideCredentials, StoredKeys};
+use crate::error::ConfigError;
+use crate::observe::{Observability, ObservabilityLayer, ObservedBody, Sink};
+use crate::rewrite::{BedrockPathRewrite, BedrockPathRewriteLayer, Endpoints};
+use crate::route::RouteConfig;
+use crate::sign::{SigV4Signing, SigV4SigningLayer};
+use crate::upstream::{HyperClient, TimedBody, Upstream, UpstreamLayer, UpstreamResponse};
+
+/// The stack that a [`Gateway`] is.
+type Stack = Observability<GatewayAuth<BedrockPathRewrite<SigV4Signing<Upstream<HyperClient>>>>>;
+
+/// The response body of a [`Gateway`].
+pub type GatewayBody = ObservedBody<
+    ResponseBody<ResponseBody<ResponseBody<ResponseBody<TimedBody<UpstreamResponse>>>>>,
+>;
+
+/// A gateway to Bedrock. See the [module docs](self).
+#[derive(Clone)]
+pub struct Gateway(Stack);
+
+impl Gateway {
+    /// Begins to describe a gateway.
+    pub fn builder() -> GatewayBuilder {
+        GatewayBuilder {
+            auth: None,
+            sign: SigV4SigningLayer::new(StoredKeys::new()),
+            rewrite: BedrockPathRewriteLayer::new(),
+            endpoints: Endpoints::aws(),
+            observe: ObservabilityLayer::new(),
+            client: HyperClient::new(),
+            upstream: UpstreamLayer::new(),
+        }
+    }
+}
+
+impl<B> Service<Request<B>> for Gateway
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<GatewayBody>;
+    type Error = Infallible;
+    type Future = <Stack as Service<Request<B>>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Infallible>> {
+        <Stack as Service<Request<B>>>::poll_ready(&mut self.0, cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        self.0.call(request)
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").finish_non_exhaustive()
+    }
+}
+
+/// Describes a [`Gateway`]. Only [`authenticate`](Self::authenticate) is required.
+#[derive(Debug)]
+#[must_use]
+pub struct GatewayBuilder {
+    auth: Option<GatewayAuthLayer>,
+    sign: SigV4SigningLayer,
+    rewrite: BedrockPathRewriteLayer,
+    endpoints: Endpoints,
+    observe: ObservabilityLayer,
+    client: HyperClient,
+    upstream: UpstreamLayer,
+}
+
+impl GatewayBuilder {
+    /// Who may call.
+    ///
+    /// For paths that do not begin at the root give [`Gateways`](crate::auth::Gateways) the same
+    /// [`RouteConfig`] as [`routes`](Self::routes).
+    pub fn authenticate(mut self, auth: impl Authenticate) -> Self {
+        self.auth = Some(GatewayAuthLayer::new(auth));
+        self
+    }
+
+    /// With whose keys requests are signed that carry no credentials of their own. Without it,
+    /// there are none.
+    pub fn credentials(mut self, provider: impl ProvideCredentials) -> Self {
+        self.sign = self.sign.with_provider(provider);
+        self
+    }
+
+    /// Where records of requests go; may be called several times.
+    pub fn sink(mut self, sink: impl Sink) -> Self {
+        self.observe = self.observe.with_sink(sink);
+        self
+    }
+
+    /// Where the gateway's paths begin.
+    pub fn routes(mut self, routes: RouteConfig) -> Self {
+        self.rewrite = self.rewrite.with_routes(routes);
+        self
+    }
+
+    /// What callers may do whose principal has no policy of its own.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.rewrite = self.rewrite.with_policy(policy.clone());
+        self.sign = self.sign.with_policy(policy);
+        self
+    }
+
+    /// Sends everything to this URL instead of AWS.
+    ///
+    /// # Errors
+    /// If it is not `http://host[:port]` or `https://host[:port]`.
+    pub fn endpoint(self, url: &str) -> Result<Self, ConfigError> {
+        Ok(self.endpoints(Endpoints::fixed(url)?))
+    }
+
+    /// Where requests are sent.
+    pub fn endpoints(mut self, endpoints: Endpoints) -> Self {
+        self.endpoints = endpoints;
+        self
+    }
+
+    /// Longest request body that is signed, in bytes.
+    pub fn body_limit(mut self, limit: usize) -> Self {
+        self.sign = self.sign.with_body_limit(limit);
+        self
+    }
+
+    /// Forwards this header of clients too.
+    pub fn forwarded_header(mut self, name: HeaderName) -> Self {
+        self.sign = self.sign.with_forwarded_header(name);
+        self
+    }
+
+    /// How long the upstream may take.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.upstream = self.upstream.with_timeouts(timeouts);
+        self
+    }
+
+    /// The client that speaks to the upstream.
+    pub fn client(mut self, client: HyperClient) -> Self {
+        self.client = client;
+        self
+    }
+
+    /// The gateway.
+    ///
+    /// # Errors
+    /// If nothing was said of who may call.
+    pub fn build(self) -> Result<Gateway, ConfigError> {
+        let auth = self
+            .auth
+            .ok_or_else(|| ConfigError::new("authenticate", "is not set: say who may call"))?;
+        // The client dials a fixed endpoint itself, so that `:authority` can still name AWS.
+        let client = match self.endpoints.fixed_uri() {
+            Some(uri) => self.client.with_endpoint(uri)?,
+            None => self.client,
+        };
+        let rewrite = self
+            .rewrite
+            .with_endpoints(self.endpoints.dialled_by_client());
+        let upstream = self.upstream.layer(client);
+        let stack = auth.layer(rewrite.layer(self.sign.layer(upstream)));
+        Ok(Gateway(self.observe.layer(stack)))
+    }
+}

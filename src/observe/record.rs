@@ -1,0 +1,243 @@
+//! What is kept of a request.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Serialize, Serializer};
+use time::OffsetDateTime;
+
+/// What happened to one request: see the table in the [module docs](super).
+///
+/// It serializes to a flat object of these names; what is not known is `null`, never zero.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Record {
+    /// The log id: a UUID of version 7, sent as `cf-aig-log-id`.
+    pub id: String,
+    /// When the request came.
+    #[serde(serialize_with = "rfc3339")]
+    pub created_at: SystemTime,
+    /// From the request's head to the last byte of the answer.
+    #[serde(serialize_with = "millis")]
+    pub duration: Duration,
+    /// To the first byte of the answer's body.
+    #[serde(serialize_with = "some_millis")]
+    pub time_to_first_byte: Option<Duration>,
+    /// To the first piece of a stream in which the model says something.
+    #[serde(serialize_with = "some_millis")]
+    pub time_to_first_token: Option<Duration>,
+    /// From the latest attempt to the head of its answer.
+    #[serde(serialize_with = "some_millis")]
+    pub upstream_latency: Option<Duration>,
+    /// Always `aws-bedrock`.
+    pub provider: &'static str,
+    /// The model id of the path, decoded.
+    pub model: Option<String>,
+    /// The path as it arrived, without the query; its first 8 KiB.
+    pub path: String,
+    /// The HTTP status that was sent.
+    pub status_code: Option<u16>,
+    /// The answer has a status of 2xx, was complete and reported no error.
+    pub success: bool,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Everything that the model was given: input, cache reads and cache writes together.
+    pub tokens_in: Option<u64>,
+    /// Tokens that came from the prompt cache.
+    pub tokens_cache_read: Option<u64>,
+    /// Tokens that went to the prompt cache.
+    pub tokens_cache_write: Option<u64>,
+    /// Tokens that the model wrote.
+    pub tokens_out: Option<u64>,
+    /// The price in US dollars.
+    pub cost: Option<f64>,
+    /// Length of the request body, in bytes.
+    pub request_size: Option<u64>,
+    /// Length of the answer's body as far as it was sent, in bytes.
+    pub response_size: Option<u64>,
+    /// The account in the path.
+    pub account_id: Option<String>,
+    /// The gateway in the path.
+    pub gateway_id: Option<String>,
+    /// The id of the [`Principal`](crate::Principal).
+    pub principal: Option<String>,
+    /// The AWS region.
+    pub region: Option<String>,
+    /// The operation's name in AWS's service model, such as `ConverseStream`.
+    pub operation: Option<&'static str>,
+    /// Why the model stopped, in its own word.
+    pub stop_reason: Option<String>,
+    /// AWS's own id of the request.
+    pub upstream_request_id: Option<String>,
+    /// How often the request was sent upstream.
+    pub attempts: Option<u32>,
+    /// Nothing sets it yet.
+    metadata: (),
+    /// The answer came from a cache.
+    pub cached: bool,
+    /// Which of several fallbacks answered.
+    pub step: u32,
+    /// The id that the client gave in `cf-aig-event-id`, else the log id.
+    pub event_id: String,
+    /// The access key id that signed the request.
+    pub credentials_id: Option<String>,
+    /// What went wrong, in words that the client may read.
+    pub error: Option<String>,
+}
+
+impl Record {
+    /// A record in which nothing else is known.
+    pub(super) fn new(id: String, event_id: String, created_at: SystemTime) -> Self {
+        Self {
+            id,
+            created_at,
+            duration: Duration::ZERO,
+            time_to_first_byte: None,
+            time_to_first_token: None,
+            upstream_latency: None,
+            provider: "aws-bedrock",
+            model: None,
+            path: String::new(),
+            status_code: None,
+            success: false,
+            outcome: Outcome::ClientDisconnect,
+            tokens_in: None,
+            tokens_cache_read: None,
+            tokens_cache_write: None,
+            tokens_out: None,
+            cost: None,
+            request_size: None,
+            response_size: None,
+            account_id: None,
+            gateway_id: None,
+            principal: None,
+            region: None,
+            operation: None,
+            stop_reason: None,
+            upstream_request_id: None,
+            attempts: None,
+            metadata: (),
+            cached: false,
+            step: 0,
+            event_id,
+            credentials_id: None,
+            error: None,
+        }
+    }
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The whole answer was sent.
+    Complete,
+    /// One of the layers refused the request.
+    Refused,
+    /// The upstream could not be asked, or answered with an error.
+    UpstreamError,
+    /// The upstream's answer broke off.
+    UpstreamCut,
+    /// The client left before the end of the answer.
+    ClientDisconnect,
+}
+
+impl Outcome {
+    /// Its name in a serialized record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Refused => "refused",
+            Self::UpstreamError => "upstream_error",
+            Self::UpstreamCut => "upstream_cut",
+            Self::ClientDisconnect => "client_disconnect",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Outcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Milliseconds, to the microsecond.
+pub(super) fn in_millis(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
+}
+
+fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(in_millis(*duration))
+}
+
+fn some_millis<S: Serializer>(
+    duration: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    duration.map(in_millis).serialize(serializer)
+}
+
+fn rfc3339<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&Rfc3339(*time))
+}
+
+/// UTC, to the millisecond.
+struct Rfc3339(SystemTime);
+
+impl fmt::Display for Rfc3339 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = self.0.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let seconds = i64::try_from(since.as_secs()).unwrap_or_default();
+        let time = OffsetDateTime::from_unix_timestamp(seconds);
+        let time = time.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let (year, month, day) = (time.year(), u8::from(time.month()), time.day());
+        let (hour, minute, second) = time.to_hms();
+        let millis = since.subsec_millis();
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serialized_as_the_table_says() {
+        let created_at = UNIX_EPOCH + Duration::from_micros(1_767_322_845_006_999);
+        let mut record = Record::new("a".to_owned(), "b".to_owned(), created_at);
+        record.duration = Duration::from_nanos(1_234_567_890);
+        record.time_to_first_byte = Some(Duration::from_micros(250));
+        record.outcome = Outcome::UpstreamCut;
+        record.tokens_in = Some(u64::MAX);
+        record.operation = Some("Converse");
+        assert_eq!(
+            serde_json::to_string(&record).unwrap(),
+            concat!(
+                r#"{"id":"a","created_at":"2026-01-02T03:00:45.006Z","duration":1234.567,"time_to_first_byte":0.25,"time_to_first_token":null,"#,
+                r#""upstream_latency":null,"provider":"aws-bedrock","model":null,"path":"","status_code":null,"success":false,"#,
+                r#""outcome":"upstream_cut","tokens_in":18446744073709551615,"tokens_cache_read":null,"tokens_cache_write":null,"#,
+                r#""tokens_out":null,"cost":null,"request_size":null,"response_size":null,"account_id":null,"gateway_id":null,"#,
+                r#""principal":null,"region":null,"operation":"Converse","stop_reason":null,"upstream_request_id":null,"attempts":null,"#,
+                r#""metadata":null,"cached":false,"step":0,"event_id":"b","credentials_id":null,"error":null}"#
+            )
+        );
+    }
+
+    #[test]
+    fn times_that_no_calendar_has() {
+        let before = UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(Rfc3339(before).to_string(), "1970-01-01T00:00:00.000Z");
+        if let Some(late) = UNIX_EPOCH.checked_add(Duration::from_secs(u64::MAX >> 8)) {
+            assert_eq!(Rfc3339(late).to_string(), "1970-01-01T00:00:00.000Z");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The upstream's response body, watched for silence.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep};
+
+use super::UpstreamError;
+use super::error::Fault;
+use crate::body::BoxError;
+
+pin_project! {
+    /// The inner service's response body; ends with an error if nothing comes for too long.
+    ///
+    /// Time counts only while someone waits for the body: a slow reader is not a silent upstream.
+    #[derive(Debug)]
+    pub struct TimedBody<R> {
+        #[pin]
+        body: Option<R>,
+        idle: Option<Duration>,
+        // Since when the body makes us wait.
+        since: Option<Instant>,
+        // Boxed so that the body stays `Unpin`, and small while it never waits.
+        sleep: Option<Pin<Box<Sleep>>>,
+    }
+}
+
+impl<R> TimedBody<R> {
+    pub(super) fn new(body: R, idle: Option<Duration>) -> Self {
+        Self {
+            body: Some(body),
+            idle,
+            since: None,
+            sleep: None,
+        }
+    }
+}
+
+/// Empty.
+impl<R> Default for TimedBody<R> {
+    fn default() -> Self {
+        Self {
+            body: None,
+            idle: None,
+            since: None,
+            sleep: None,
+        }
+    }
+}
+
+impl<R> Body for TimedBody<R>
+where
+    R: Body<Data = Bytes>,
+    R::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let mut this = self.project();
+        let Some(body) = this.body.as_mut().as_pin_mut() else {
+            return Poll::Ready(None);
+        };
+        if let Poll::Ready(frame) = body.poll_frame(cx) {
+            *this.since = None;
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        let Some(idle) = *this.idle else {
+            return Poll::Pending;
+        };
+        ready!(poll_silence(this.since, this.sleep, idle, cx));
+        // Closes the connection at once, however long the caller keeps this body.
+        this.body.set(None);
+        Poll::Ready(Some(Err(UpstreamError::from(Fault::Idle(idle)).into())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.body {
+            Some(body) => body.size_hint(),
+            None => SizeHint::with_exact(0),
+        }
+    }
+}
+
+/// Completes when `idle` has passed since the last frame. The timer is not moved with every frame:
+/// only when it goes off is it seen how much of the wait is left.
+fn poll_silence(
+    since: &mut Option<Instant>,
+    sleep: &mut Option<Pin<Box<Sleep>>>,
+    idle: Duration,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    let since = *since.get_or_insert_with(Instant::now);
+    let Some(due) = since.checked_add(idle) else {
+        return Poll::Pending;
+    };
+    if sleep.is_none() && tokio::runtime::Handle::try_current().is_err() {
+        // Without a Tokio runtime there is no timer to wait with.
+        return Poll::Pending;
+    }
+    let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+    loop {
+        ready!(sleep.as_mut().poll(cx));
+        if sleep.deadline() >= due {
+            return Poll::Ready(());
+        }
+        sleep.as_mut().reset(due);
+    }
+}

@@ -1,0 +1,89 @@
+//! The edge: from here on it is the network.
+//!
+//! [`UpstreamLayer`] ends the error channel. Whatever goes wrong inside of it, the caller gets a
+//! response:
+//!
+//! 1. An error of the inner service becomes 502, and 504 if something took too long:
+//!    `tower::timeout`, our own timeouts, a timed-out socket. `tower::load_shed` becomes 429.
+//!    An error that is not known is 502.
+//! 2. The inner service may answer late, never, or break off. Three [`Timeouts`] guard that: to a
+//!    connection (5 s in the ready-made client), to the head of the response (off), between two
+//!    pieces of the body (60 s). A principal's [`Policy`] goes before the layer's own.
+//!    A body that breaks off or idles ends with an error, so that the server in front aborts the
+//!    transfer; it never looks complete.
+//! 3. A response that is not one (101 or another 1xx) becomes 502. Any other status passes;
+//!    redirects are not followed.
+//! 4. The request goes out as HTTP/1.1, whatever it came in as: a client library would refuse an
+//!    HTTP/2 request on an HTTP/1.1 connection, and would pass HTTP/1.0 on. Only a client's
+//!    signature that covers `:authority` needs HTTP/2 and gets it.
+//!
+//! The text that the caller reads names neither hosts nor addresses; the cause is in
+//! [`Rejection::internal`](crate::Rejection::internal) and in the log.
+//!
+//! # Order
+//! Innermost, around a client: `HyperClient` of the feature `client`, or any other. It may
+//! also stand further out, and more than once, so that Tower's own layers fit in between:
+//!
+//! ```
+//! use std::time::Duration;
+//! use http::{Request, Response};
+//! use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
+//! use tower_bedrock::upstream::UpstreamLayer;
+//! # use http_body_util::Empty;
+//! # use bytes::Bytes;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let client = service_fn(async |_: Request<Empty<Bytes>>| {
+//!     tokio::time::sleep(Duration::from_secs(60)).await;
+//!     Ok::<_, BoxError>(Response::new(Empty::<Bytes>::new()))
+//! });
+//! let stack = ServiceBuilder::new()
+//!     .layer(UpstreamLayer::new())
+//!     .load_shed()
+//!     .concurrency_limit(100)
+//!     .timeout(Duration::from_millis(10))
+//!     .service(client);
+//! let Ok(response) = stack.oneshot(Request::new(Empty::new())).await;
+//! assert_eq!(response.status(), 504);
+//! # }
+//! ```
+//!
+//! # Cancellation
+//! A dropped future drops the inner one; a dropped body drops the inner body. With the ready-made
+//! client both close the HTTP/1.1 connection, and reset the stream of an HTTP/2 one.
+//!
+//! # Limitations
+//! The request body is in the hands of the inner service. When that fails it is dropped, not read
+//! away: put a layer that buffers outside (signing does), or a client that is still uploading may
+//! see a reset instead of the 502.
+//!
+//! [`Policy`]: crate::Policy
+//! [`Timeouts`]: crate::Timeouts
+
+mod body;
+mod deadline;
+mod error;
+mod layer;
+
+#[cfg(feature = "client")]
+mod client;
+#[cfg(feature = "client")]
+mod connect;
+#[cfg(feature = "client")]
+mod exchange;
+#[cfg(feature = "client")]
+mod tls;
+
+#[cfg(all(test, feature = "client", feature = "rewrite"))]
+mod tests;
+
+pub use self::body::TimedBody;
+pub use self::error::UpstreamError;
+pub use self::layer::{ResponseFuture, Upstream, UpstreamLayer};
+
+#[cfg(feature = "client")]
+pub use self::{
+    client::HyperClient,
+    exchange::{UpstreamFuture, UpstreamResponse},
+};

@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# Real clients against the built examples: run.sh BIN_DIR, where BIN_DIR holds the examples `gateway` and `emulator`
+# (target/release/examples). Needs Python >= 3.11, Node >= 20 with npm, openssl and curl; the rest is installed from the
+# lock files. CLIENTS_HOME (default .venv beside this file) holds the Python environment.
+set -euo pipefail
+bin=$(cd "${1:?usage: run.sh BIN_DIR}" && pwd)
+cd "$(dirname "$0")"
+home=${CLIENTS_HOME:-$PWD/.venv}
+work=$(mktemp -d)
+pids=()
+
+# Stops what was started here and nothing else.
+cleanup() {
+    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+    for _ in {1..50}; do
+        [ -n "$(jobs -rp)" ] || break
+        sleep 0.1
+    done
+    for pid in $(jobs -rp); do kill -KILL "$pid" 2>/dev/null || true; done
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+# installed STAMP FILE: whether what FILE locks was installed already.
+installed() { [ "$(cat "$1" 2>/dev/null)" = "$(sha256sum <"$2")" ]; }
+
+install() {
+    if ! command -v curl >/dev/null; then apt-get install -y curl; fi
+    if ! installed "$home/.locked" requirements.txt; then
+        "${PYTHON:-python3}" -m venv "$home"
+        "$home/bin/pip" install --quiet --require-hashes -r requirements.txt
+        sha256sum <requirements.txt >"$home/.locked"
+    fi
+    if ! installed node_modules/.locked package-lock.json; then
+        npm ci --no-audit --no-fund --loglevel=error
+        sha256sum <package-lock.json >node_modules/.locked
+    fi
+}
+
+# start NAME WORD COMMAND…: runs COMMAND in the background, waits for its line `WORD on ADDRESS`, sets $address.
+start() {
+    local name=$1 word=$2
+    shift 2
+    "$@" >"$work/$name.out" 2>"$work/$name.err" &
+    pids+=($!)
+    for _ in {1..200}; do
+        address=$(sed -nE "s/^$word on (https?:\S+)\$/\1/p" "$work/$name.out")
+        [ -z "$address" ] || return 0
+        kill -0 "${pids[-1]}" 2>/dev/null || break
+        sleep 0.1
+    done
+    echo "FAIL start $name: $(tail -3 "$work/$name.err")"
+    echo "0 passed, 1 failed"
+    exit 1
+}
+
+free_port() {
+    "$home/bin/python" -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# key_pair ALIAS: the stored key that the emulator knows.
+key_pair() {
+    printf '[[gateway.provider_key]]\nalias = "%s"\naccessKeyId = "%s"\nsecretAccessKey = "%s"\nregion = "us-east-1"\n' \
+        "$1" AKIAIOSFODNN7EXAMPLE wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY
+}
+
+# gateway NAME: a gateway of account `demo` with the token NAME-token.
+gateway() {
+    printf '\n[[gateway]]\naccount_id = "demo"\ngateway_id = "%s"\ntokens = ["%s-token"]\n' "$1" "$1"
+}
+
+serve() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
+        -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$work/key.pem" -out "$work/ca.pem" 2>/dev/null
+    {
+        gateway demo && key_pair default
+        gateway ignore && echo 'client_credentials = "ignore"' && key_pair default
+        gateway bare # stores no key
+    } >"$work/gateway.toml"
+
+    start emulator emulator "$bin/emulator" --listen 127.0.0.1:0
+    export EMULATOR=$address
+    local common=(--listen 127.0.0.1:0 --config "$work/gateway.toml" --endpoint "$EMULATOR")
+    export ADMIN=127.0.0.1:$(free_port)
+    start plain listening "$bin/gateway" "${common[@]}" --admin "$ADMIN"
+    export GATEWAY=$address
+    start tls listening "$bin/gateway" "${common[@]}" --admin "127.0.0.1:$(free_port)" \
+        --tls-cert "$work/ca.pem" --tls-key "$work/key.pem"
+    export GATEWAY_TLS=https://localhost:${address##*:} CA=$work/ca.pem NODE_EXTRA_CA_CERTS=$work/ca.pem
+    start demo listening "$bin/gateway" --listen 127.0.0.1:0 --admin "127.0.0.1:$(free_port)"
+    export DEMO=$address
+}
+
+# client COMMAND…: runs one client's cases; one that stops half way is a failure too.
+client() {
+    echo "== $*"
+    timeout 900 "$@" 2>&1 | tee -a "$work/report" || echo "FAIL ${*: -1}: ended with an error" | tee -a "$work/report"
+}
+
+install
+# The clients must see nothing but what each case gives them.
+unset "${!AWS_@}" "${!OPENAI_@}" HTTP_PROXY HTTPS_PROXY ALL_PROXY http_proxy https_proxy all_proxy
+export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true
+export PYTHON=$home/bin/python PYTHONUNBUFFERED=1
+serve
+client bash curl.sh
+client "$PYTHON" boto3_sdk.py
+client "$PYTHON" openai_sdk.py
+client node aws4fetch.mjs
+client node aws_sdk.mjs
+client node ai_sdk.mjs
+client node openai_sdk.mjs
+
+passed=$(grep -c '^ok ' "$work/report" || true)
+failed=$(grep -c '^FAIL ' "$work/report" || true)
+if [ "$failed" -gt 0 ]; then
+    grep '^FAIL ' "$work/report"
+    tail -n 20 "$work"/*.err
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,542 @@
+//! The gateway example as its users run it: exit codes, first lines, two protocols, TLS, the
+//! admin address, SIGTERM.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use std::{env, fs};
+
+use serde_json::Value;
+
+const CONVERSE: &str = "/v1/demo/demo/aws-bedrock/bedrock-runtime/us-east-1/model/us.anthropic.claude-haiku-4-5-20251001-v1:0/converse";
+const BODY: &str = r#"{"messages":[{"role":"user","content":[{"text":"hello there"}]}]}"#;
+
+/// The built example. `cargo test --test example` does not build it by itself.
+fn binary(name: &str) -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let folder = BUILT.get_or_init(|| {
+        let test = env::current_exe().unwrap();
+        let profile = test.ancestors().nth(2).unwrap();
+        let mut build = Command::new(env!("CARGO"));
+        build.args([
+            "build",
+            "--quiet",
+            "--example",
+            "gateway",
+            "--example",
+            "emulator",
+        ]);
+        build.args(["--example", "sign_only"]);
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        build.current_dir(env!("CARGO_MANIFEST_DIR"));
+        build.env("CARGO_TARGET_DIR", profile.parent().unwrap());
+        assert!(build.status().unwrap().success());
+        profile.join("examples")
+    });
+    folder.join(format!("{name}{}", env::consts::EXE_SUFFIX))
+}
+
+/// Runs the gateway to its end.
+fn run(args: &[&str]) -> (Option<i32>, String) {
+    let Output { status, stderr, .. } =
+        Command::new(binary("gateway")).args(args).output().unwrap();
+    (status.code(), String::from_utf8(stderr).unwrap())
+}
+
+struct Running {
+    child: Child,
+    out: Option<BufReader<std::process::ChildStdout>>,
+}
+
+impl Running {
+    fn start(name: &str, args: &[&str]) -> Self {
+        let mut child = Command::new(binary(name))
+            .args(args)
+            .env_remove("RUST_LOG")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let out = child.stdout.take().map(BufReader::new);
+        Self { child, out }
+    }
+
+    /// A gateway on free ports, and what follows `listening on http://`.
+    fn gateway(args: &[&str]) -> (Self, String) {
+        let mut all = vec!["--listen", "127.0.0.1:0"];
+        all.extend(args);
+        let mut gateway = Self::start("gateway", &all);
+        let line = gateway.line();
+        let address = line
+            .strip_prefix("listening on http://")
+            .expect(&line)
+            .to_owned();
+        (gateway, address)
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.out.as_mut().unwrap().read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// What follows `prefix` on the next line that begins with it.
+    fn after(&mut self, prefix: &str) -> String {
+        (0..20)
+            .find_map(|_| self.line().strip_prefix(prefix).map(str::to_owned))
+            .unwrap_or_else(|| panic!("no line begins with {prefix}"))
+    }
+
+    #[cfg(unix)]
+    fn terminate(&self) {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    fn exit_code(&mut self) -> Option<i32> {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(
+                start.elapsed() < Duration::from_secs(40),
+                "it does not stop"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One request on a connection of its own: status, head and body.
+fn send(
+    address: &str,
+    method: &str,
+    target: &str,
+    headers: &str,
+    body: &str,
+) -> (u16, String, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    let length = body.len();
+    let host = if headers.contains("host:") {
+        String::new()
+    } else {
+        format!("host: {address}\r\n")
+    };
+    write!(
+        stream,
+        "{method} {target} HTTP/1.1\r\n{host}connection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    )
+    .unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (
+        head[9..12].parse().unwrap(),
+        head.to_lowercase(),
+        body.to_owned(),
+    )
+}
+
+fn get(address: &str, target: &str, headers: &str) -> (u16, Value) {
+    let (status, _, body) = send(address, "GET", target, headers, "");
+    (status, serde_json::from_str(&body).unwrap())
+}
+
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("example-{name}"));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+#[test]
+fn options() {
+    for (args, words) in [
+        (&["--colour"][..], "unknown option --colour"),
+        (&["extra"], "unknown option extra"),
+        (&["--listen"], "--listen needs a value"),
+        (&["--listen", "nowhere"], "--listen"),
+        (&["--tls-cert", "a.pem"], "--tls-key"),
+        (&["--endpoint", "ftp://x"], "--endpoint"),
+        (&["--config", "/nowhere/g.toml"], "/nowhere/g.toml"),
+        (&["--log-file", "/nowhere/log"], "--log-file"),
+        (
+            &["--tls-cert", "/nowhere/c", "--tls-key", "/nowhere/k"],
+            "--tls-cert",
+        ),
+        (
+            &["--listen", "127.0.0.1:0", "--admin", "0.0.0.0:0"],
+            "admin_token",
+        ),
+    ] {
+        let (code, stderr) = run(args);
+        assert_eq!(code, Some(2), "{args:?}: {stderr}");
+        assert!(stderr.contains(words), "{args:?}: {stderr}");
+    }
+    let help = Command::new(binary("gateway"))
+        .arg("--help")
+        .output()
+        .unwrap();
+    assert!(help.status.success());
+    assert!(
+        String::from_utf8(help.stdout)
+            .unwrap()
+            .contains("--tls-cert FILE")
+    );
+}
+
+#[test]
+fn configuration() {
+    let file = folder("configuration").join("bad.toml");
+    fs::write(
+        &file,
+        "[[gateway]]\naccount_id = \"a\"\ngateway_id = \"b\"\ntokens = [\"\"]\n",
+    )
+    .unwrap();
+    let (code, stderr) = run(&["--config", file.to_str().unwrap()]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("bad.toml:4: gateway.tokens: "), "{stderr}");
+}
+
+#[test]
+fn taken_addresses() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, stderr) = run(&["--listen", &address]);
+    assert_eq!(
+        (code, stderr.contains(&address)),
+        (Some(1), true),
+        "{stderr}"
+    );
+    let (code, stderr) = run(&["--listen", "127.0.0.1:0", "--admin", &address]);
+    assert_eq!(
+        (code, stderr.contains("--admin")),
+        (Some(1), true),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn demo() {
+    let log = folder("demo").join("records.jsonl");
+    let (mut gateway, address) = Running::gateway(&[
+        "--admin",
+        "127.0.0.1:0",
+        "--log-file",
+        log.to_str().unwrap(),
+    ]);
+    assert!(gateway.line().starts_with("emulator on http://127.0.0.1:"));
+    let admin = gateway.after("admin on http://");
+
+    let token = "cf-aig-authorization: Bearer demo-token\r\ncontent-type: application/json\r\n";
+    let (status, head, body) = send(&address, "POST", CONVERSE, token, BODY);
+    assert_eq!(status, 200, "{head}{body}");
+    assert!(body.contains("hello there"), "{body}");
+    let id = head
+        .lines()
+        .find_map(|line| line.strip_prefix("cf-aig-log-id: "))
+        .unwrap();
+    let (status, _, body) = send(&address, "POST", CONVERSE, "", BODY);
+    assert_eq!(status, 401, "{body}");
+
+    let (status, health) = get(&admin, "/health", "");
+    assert_eq!((status, health["status"].as_str()), (200, Some("ok")));
+    let (status, logs) = get(&admin, "/logs?page=1&per_page=1", "");
+    assert_eq!(status, 200);
+    assert_eq!(logs["result"][0]["status_code"], 401);
+    assert_eq!(logs["result"].as_array().unwrap().len(), 1);
+    let info = serde_json::json!({ "page": 1, "per_page": 1, "count": 1, "total_count": 2 });
+    assert_eq!(logs["result_info"], info);
+    let (_, logs) = get(&admin, "/logs?per_page=1&page=2", "");
+    assert_eq!(logs["result"][0]["id"], *id);
+    let (_, logs) = get(&admin, "/logs?page=18446744073709551615&per_page=100", "");
+    assert_eq!(
+        (
+            &logs["result_info"]["count"],
+            &logs["result_info"]["total_count"]
+        ),
+        (&0.into(), &2.into())
+    );
+    let (status, record) = get(&admin, &format!("/logs/{id}"), "");
+    assert_eq!(
+        (status, &record["result"]["status_code"]),
+        (200, &200.into())
+    );
+    assert_eq!(record["result"]["provider"], "aws-bedrock");
+
+    for (target, expected) in [
+        ("/logs?page=0", 400),
+        ("/logs?page=-1", 400),
+        ("/logs?page=%2B1", 400),
+        ("/logs?page=+1", 400),
+        ("/logs?page=", 400),
+        ("/logs?per_page=101", 400),
+        ("/logs?per_page=x", 400),
+        ("/logs/unknown", 404),
+        ("/metrics", 404),
+        ("/", 404),
+    ] {
+        let (status, answer) = get(&admin, target, "");
+        assert_eq!(status, expected, "{target}");
+        assert!(answer["error"]["message"].is_string(), "{target}");
+    }
+    let (status, head, _) = send(&admin, "POST", "/logs", "", "");
+    assert_eq!((status, head.contains("allow: get")), (405, true));
+    for (host, expected) in [
+        ("evil.example", 403),
+        ("localhost.evil.example", 403),
+        ("127.0.0.1.evil.example:8788", 403),
+        ("10.0.0.1", 403),
+        ("", 403),
+        ("localhost", 200),
+        ("LOCALHOST:1", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:8788", 200),
+    ] {
+        let (status, _) = get(&admin, "/health", &format!("host: {host}\r\n"));
+        assert_eq!(status, expected, "{host}");
+    }
+    let (status, _) = get(
+        &admin,
+        "/health",
+        "host: localhost\r\nhost: evil.example\r\n",
+    );
+    assert_eq!(status, 403);
+
+    #[cfg(unix)]
+    {
+        gateway.terminate();
+        assert_eq!(gateway.exit_code(), Some(0));
+        let records = fs::read_to_string(log).unwrap();
+        let records: Vec<Value> = records
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(records.len(), 2);
+        assert_eq!(
+            (&records[0]["id"], &records[1]["status_code"]),
+            (&Value::from(id), &401.into())
+        );
+    }
+}
+
+#[test]
+fn admin_token() {
+    let file = folder("admin").join("g.toml");
+    let text = "admin_token = \"secret\"\n[[gateway]]\naccount_id = \"a\"\ngateway_id = \"b\"\ntokens = [\"t\"]\n";
+    fs::write(&file, text).unwrap();
+    let (mut gateway, _) =
+        Running::gateway(&["--admin=0.0.0.0:0", "--config", file.to_str().unwrap()]);
+    let admin = gateway
+        .after("admin on http://")
+        .replace("0.0.0.0", "127.0.0.1");
+    for (headers, expected) in [
+        ("", 401),
+        ("authorization: Bearer wrong\r\n", 401),
+        ("authorization: Basic secret\r\n", 401),
+        ("authorization: secret\r\n", 401),
+        ("authorization: Bearer secret\r\n", 200),
+        ("authorization: bearer secret\r\n", 200),
+        (
+            "authorization: Bearer secret\r\nhost: evil.example\r\n",
+            403,
+        ),
+    ] {
+        let (status, _) = get(&admin, "/health", headers);
+        assert_eq!(status, expected, "{headers}");
+    }
+}
+
+/// HTTP/2 by prior knowledge on the port of HTTP/1.1.
+#[tokio::test]
+async fn http2() {
+    let (_gateway, address) = Running::gateway(&["--admin", "127.0.0.1:0"]);
+    let stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+    assert_eq!(converse(stream, "http", &address).await, 200);
+}
+
+/// HTTP/2 by ALPN, and HTTP/1.1 for whoever offers nothing.
+#[tokio::test]
+async fn tls() {
+    use rustls::pki_types::{CertificateDer, ServerName};
+    use tokio_rustls::TlsConnector;
+
+    let folder = folder("tls");
+    let (cert_file, key_file) = (folder.join("cert.pem"), folder.join("key.pem"));
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    fs::write(&cert_file, made.cert.pem()).unwrap();
+    fs::write(&key_file, made.signing_key.serialize_pem()).unwrap();
+    let (cert_arg, key_arg) = (cert_file.to_str().unwrap(), key_file.to_str().unwrap());
+    let (code, _) = run(&["--tls-cert", cert_arg, "--tls-key", cert_arg]);
+    assert_eq!(code, Some(2), "a certificate is no key");
+
+    let args = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+    let tls = ["--tls-cert", cert_arg, "--tls-key", key_arg];
+    let mut gateway = Running::start("gateway", &[&args[..], &tls[..]].concat());
+    let line = gateway.line();
+    let address = line.strip_prefix("listening on https://").expect(&line);
+
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from(made.cert)).unwrap();
+    for alpn in [&[b"h2".to_vec(), b"http/1.1".to_vec()][..], &[]] {
+        let provider = rustls::crypto::ring::default_provider();
+        let mut config = rustls::ClientConfig::builder_with_provider(provider.into())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots.clone())
+            .with_no_client_auth();
+        config.alpn_protocols = alpn.to_vec();
+        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let stream = TlsConnector::from(std::sync::Arc::new(config))
+            .connect(name, stream)
+            .await
+            .unwrap();
+        if alpn.is_empty() {
+            let (mut sender, connection) =
+                hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(stream))
+                    .await
+                    .unwrap();
+            tokio::spawn(connection);
+            assert_eq!(
+                sender
+                    .send_request(request("", "localhost"))
+                    .await
+                    .unwrap()
+                    .status(),
+                200
+            );
+        } else {
+            assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+            assert_eq!(converse(stream, "https", "localhost").await, 200);
+        }
+    }
+}
+
+async fn converse<I>(io: I, scheme: &str, authority: &str) -> u16
+where
+    I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let io = hyper_util::rt::TokioIo::new(io);
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let response = sender
+        .send_request(request(&format!("{scheme}://{authority}"), ""))
+        .await
+        .unwrap();
+    response.status().as_u16()
+}
+
+fn request(origin: &str, host: &str) -> http::Request<http_body_util::Full<bytes::Bytes>> {
+    let mut request = http::Request::post(format!("{origin}{CONVERSE}"))
+        .header("authorization", "Bearer demo-token")
+        .header("content-type", "application/json");
+    if !host.is_empty() {
+        request = request.header("host", host);
+    }
+    request.body(BODY.into()).unwrap()
+}
+
+/// What runs when SIGTERM comes, comes to its end; nothing new begins.
+#[cfg(unix)]
+#[test]
+fn termination() {
+    let (mut gateway, address) = Running::gateway(&["--admin", "127.0.0.1:0"]);
+    let idle = TcpStream::connect(&address).unwrap();
+    let target =
+        CONVERSE.replace("claude-haiku-4-5-20251001-v1:0", "fault.slow-frames-100") + "-stream";
+    let stream = std::thread::spawn({
+        let address = address.clone();
+        move || {
+            send(
+                &address,
+                "POST",
+                &target,
+                "authorization: Bearer demo-token\r\n",
+                BODY,
+            )
+        }
+    });
+    std::thread::sleep(Duration::from_millis(400));
+    gateway.terminate();
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(TcpStream::connect(&address).is_err());
+    let (status, head, body) = stream.join().unwrap();
+    assert_eq!(status, 200, "{head}");
+    assert!(
+        body.contains("messageStop") && body.ends_with("0\r\n\r\n"),
+        "cut short"
+    );
+    assert_eq!(gateway.exit_code(), Some(0));
+    drop(idle);
+}
+
+/// Whoever reads one line and closes the pipe does not bring the gateway down.
+#[test]
+fn closed_stdout() {
+    let (mut gateway, address) = Running::gateway(&["--admin", "127.0.0.1:0"]);
+    gateway.out = None;
+    let token = "authorization: Bearer demo-token\r\n";
+    assert_eq!(send(&address, "POST", CONVERSE, token, BODY).0, 200);
+}
+
+#[test]
+fn emulator_and_its_control_port() {
+    let mut emulator = Running::start("emulator", &[]);
+    let address = emulator.after("emulator on http://");
+    let control = emulator.after("control on http://");
+    let key = "authorization: Bearer bedrock-api-key-emulator\r\n";
+    assert_eq!(
+        send(&address, "POST", "/model/m/converse?a=b", key, BODY).0,
+        200
+    );
+    let (status, requests) = get(&control, "/_requests", "");
+    assert_eq!((status, requests.as_array().unwrap().len()), (200, 1));
+    assert_eq!(requests[0]["path"], "/model/m/converse?a=b");
+    assert_eq!(requests[0]["method"], "POST");
+    assert_eq!(requests[0]["verdict"], "Accepted");
+    assert_eq!(requests[0]["body_len"], BODY.len());
+    assert_eq!(requests[0]["body_sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(send(&control, "DELETE", "/_requests", "", "").0, 200);
+    assert_eq!(get(&control, "/_requests", "").1, serde_json::json!([]));
+    let bad = Command::new(binary("emulator"))
+        .arg("--nothing")
+        .output()
+        .unwrap();
+    assert_eq!(bad.status.code(), Some(2));
+}
+
+#[test]
+fn sign_only() {
+    let output = Command::new(binary("sign_only")).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success() && text.starts_with("200 OK"),
+        "{text}"
+    );
+}
