@@ -1,0 +1,276 @@
+//! What a request costs in allocations. The numbers are printed: `--nocapture` shows them.
+
+use std::convert::Infallible;
+use std::future::{Future, Ready, ready};
+use std::pin::pin;
+use std::task::{Context as Task, Poll, Waker};
+
+use allocation_counter::measure;
+use bytes::{Bytes, BytesMut};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
+use http_body_util::{Empty, Full};
+use tower::{Layer, Service};
+use tower_bedrock::auth::{Authenticate, GatewayAuthLayer, GatewayTokens, Gateways};
+use tower_bedrock::credentials::{Credentials, ProvideCredentials};
+use tower_bedrock::rewrite::{BedrockPathRewriteLayer, Endpoints};
+use tower_bedrock::sign::SigV4SigningLayer;
+use tower_bedrock::{Context, Principal, Rejection};
+
+type Body = Full<Bytes>;
+
+/// Answers at once, and allocates nothing.
+#[derive(Clone)]
+struct Nothing;
+
+impl<B> Service<Request<B>> for Nothing {
+    type Response = Response<Empty<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Task<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // Dropping the request is not what is measured.
+        std::mem::forget(request);
+        ready(Ok(Response::new(Empty::new())))
+    }
+}
+
+const HEADERS: &[(&str, &str)] = &[
+    ("host", "gateway.test"),
+    ("user-agent", "aws-sdk-rust/1.3"),
+    ("content-type", "application/json"),
+    ("content-length", "2"),
+    ("cf-aig-authorization", "Bearer s3cret"),
+];
+
+/// What a load balancer and Cloudflare's edge add.
+const PROXIED: &[(&str, &str)] = &[
+    ("x-forwarded-for", "192.0.2.1"),
+    ("x-forwarded-proto", "https"),
+    ("x-real-ip", "192.0.2.1"),
+    ("via", "1.1 edge"),
+    ("cf-ray", "8c0d"),
+    ("cf-connecting-ip", "192.0.2.1"),
+    ("cf-ipcountry", "XX"),
+    ("cookie", "a=b"),
+];
+
+/// As hyper makes it: URI and header values are slices of the buffer that was read.
+fn as_hyper_does(path: &str, headers: &[&[(&str, &str)]]) -> Request<Body> {
+    let headers = headers.concat();
+    let mut buffer = BytesMut::with_capacity(16 * 1024);
+    buffer.extend_from_slice(path.as_bytes());
+    for (_, value) in &headers {
+        buffer.extend_from_slice(value.as_bytes());
+    }
+    let mut buffer = buffer.split().freeze();
+    let mut map = HeaderMap::with_capacity(headers.len());
+    let uri = Uri::from_maybe_shared(buffer.split_to(path.len())).unwrap();
+    for (name, value) in &headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        let value = HeaderValue::from_maybe_shared(buffer.split_to(value.len())).unwrap();
+        map.append(name, value);
+    }
+    let mut request = Request::new(Full::from("{}"));
+    *request.method_mut() = http::Method::POST;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = map;
+    request
+}
+
+/// As a program makes it.
+fn from_string(path: &str, headers: &[&[(&str, &str)]]) -> Request<Body> {
+    let mut request = Request::post(path.to_owned());
+    for (name, value) in headers.concat() {
+        request = request.header(name, value);
+    }
+    request.body(Full::from("{}")).unwrap()
+}
+
+fn path(model: &str) -> String {
+    format!("/v1/acme/prod/aws-bedrock/bedrock-runtime/us-east-1/model/{model}/converse?a=%2b")
+}
+
+fn long_model() -> String {
+    "m%3A0.".repeat(7 * 1024 / 6)
+}
+
+/// Allocations of `work`, and what it made; dropping that is not part of it.
+fn count<T>(work: impl FnOnce() -> T) -> (u64, T) {
+    let mut made = None;
+    let info = measure(|| made = Some(work()));
+    (info.count_total, made.unwrap())
+}
+
+/// Polls once, which must be enough.
+fn finish<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Task::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+/// Allocations of a call and of its future, up to the inner service's answer.
+fn cost<S, R>(service: &S, request: Request<Body>) -> u64
+where
+    S: Service<Request<Body>, Response = Response<R>, Error = Infallible> + Clone,
+{
+    let mut service = service.clone();
+    let mut cx = Task::from_waker(Waker::noop());
+    assert!(service.poll_ready(&mut cx).is_ready());
+    let (allocations, response) = count(|| finish(service.call(request)));
+    assert_eq!(response.unwrap().status(), 200);
+    allocations
+}
+
+fn gateways() -> Gateways {
+    let gateway = GatewayTokens::new("acme", "prod").unwrap();
+    let gateway = gateway.with_token("s3cret").unwrap();
+    Gateways::new().with_gateway(gateway).unwrap()
+}
+
+/// Knows who is calling, but is asked in a future.
+struct Asked(Principal);
+
+impl Authenticate for Asked {
+    async fn authenticate(&self, _: &Parts) -> Result<Principal, Rejection> {
+        ready(()).await;
+        Ok(self.0.clone())
+    }
+}
+
+/// The same at once.
+struct Known(Principal);
+
+impl Authenticate for Known {
+    async fn authenticate(&self, _: &Parts) -> Result<Principal, Rejection> {
+        Ok(self.0.clone())
+    }
+
+    fn authenticate_now(&self, _: &Parts) -> Option<Result<Principal, Rejection>> {
+        Some(Ok(self.0.clone()))
+    }
+}
+
+struct Vault(Credentials);
+
+impl ProvideCredentials for Vault {
+    async fn credentials(&self, _: &Parts) -> Result<Credentials, Rejection> {
+        ready(()).await;
+        Ok(self.0.clone())
+    }
+}
+
+fn key() -> Credentials {
+    Credentials::new("AKIDEXAMPLE", "secret").unwrap()
+}
+
+type Make = fn(&str, &[&[(&str, &str)]]) -> Request<Body>;
+const MAKES: [(&str, Make); 2] = [
+    ("from hyper", as_hyper_does),
+    ("from a string", from_string),
+];
+
+/// The handle of a request's facts: its `Arc`, and what `http::Extensions` needs for one value.
+#[test]
+fn context() {
+    let mut request = as_hyper_does("/", &[HEADERS]);
+    let (allocations, _) = count(|| Context::of(request.extensions_mut()));
+    println!("context: {allocations}");
+    assert_eq!(allocations, 4);
+    let (again, _) = count(|| Context::of(request.extensions_mut()));
+    assert_eq!(again, 0);
+}
+
+#[test]
+fn rewrite() {
+    let aws = BedrockPathRewriteLayer::new();
+    let fixed = Endpoints::fixed("http://127.0.0.1:9000").unwrap();
+    let fixed = aws.clone().with_endpoints(fixed);
+    let arn = "arn:aws:bedrock:us-east-1:123456789012:custom-model/a/b";
+    let spread = format!("{arn}{}", "/c".repeat(3 * 1024));
+    let long = long_model();
+    for (made, make) in MAKES {
+        for (what, model) in [
+            ("short path", "m%3A0"),
+            ("7 KiB path", &long),
+            ("ARN over segments", arn),
+            ("6 KiB ARN over segments", &spread),
+        ] {
+            for (to, layer) in [("AWS", &aws), ("fixed", &fixed)] {
+                for (from, headers) in [("client", &[HEADERS][..]), ("proxy", &[HEADERS, PROXIED])]
+                {
+                    let cost = cost(&layer.layer(Nothing), make(&path(model), headers));
+                    println!("rewrite, {made}, {what}, to {to}, by {from}: {cost}");
+                    assert!(cost <= 6, "{cost} allocations");
+                }
+            }
+        }
+    }
+}
+
+/// On top of the context's own: nothing if the answer is there, one box if it is waited for.
+#[test]
+fn auth() {
+    let principal = Principal::new("team");
+    let gateways = GatewayAuthLayer::new(gateways()).layer(Nothing);
+    let known = GatewayAuthLayer::new(Known(principal.clone())).layer(Nothing);
+    let asked = GatewayAuthLayer::new(Asked(principal)).layer(Nothing);
+    for (made, make) in MAKES {
+        for model in ["m", &long_model()] {
+            let request = || make(&path(model), &[HEADERS]);
+            let costs = [
+                cost(&gateways, request()),
+                cost(&known, request()),
+                cost(&asked, request()),
+            ];
+            let [gateways, known, asked] = costs;
+            println!(
+                "auth, {made}, path of {}: gateways {gateways}, user's at once {known}, user's async fn {asked}",
+                path(model).len(),
+            );
+            assert_eq!(costs, [4, 4, 5]);
+        }
+    }
+}
+
+#[test]
+fn sign() {
+    let at_once = SigV4SigningLayer::new(key()).layer(Nothing);
+    let asked = SigV4SigningLayer::new(Vault(key())).layer(Nothing);
+    let request = || {
+        let mut request = as_hyper_does("/", &[HEADERS]);
+        let uri = "https://bedrock-runtime.us-east-1.amazonaws.com/model/m/converse";
+        *request.uri_mut() = Uri::from_static(uri);
+        request
+    };
+    // Whatever the cryptography allocates the first time only.
+    cost(&at_once, request());
+    let costs = [cost(&at_once, request()), cost(&asked, request())];
+    println!(
+        "sign: at once {}, provider's async fn {}",
+        costs[0], costs[1]
+    );
+    assert_eq!(costs[0] + 1, costs[1]);
+}
+
+/// A stack's layers share the handle: it is paid once.
+#[test]
+fn auth_and_rewrite() {
+    let rewrite = BedrockPathRewriteLayer::new().layer(Nothing);
+    let both = GatewayAuthLayer::new(gateways()).layer(rewrite);
+    for (made, make) in MAKES {
+        for model in ["m%3A0", &long_model()] {
+            let cost = cost(&both, make(&path(model), &[HEADERS]));
+            println!(
+                "auth + rewrite, {made}, path of {}: {cost}",
+                path(model).len()
+            );
+            assert!(cost <= 6, "{cost} allocations");
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The layers, each with a request that it lets through and one that it refuses.
+
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::request::{self, Parts};
+use http::{Request, Response};
+use http_body::Body;
+use tower::{Layer, Service, ServiceExt};
+use tower_bedrock::auth::{Authenticate, GatewayAuthLayer, GatewayTokens, Gateways, bearer_token};
+use tower_bedrock::body::BoxError;
+use tower_bedrock::credentials::{Credentials, ProvideCredentials};
+use tower_bedrock::rewrite::BedrockPathRewriteLayer;
+use tower_bedrock::sign::SigV4SigningLayer;
+use tower_bedrock::{Principal, Rejection, RejectionKind};
+
+use crate::probe::{Probe, Watch};
+use crate::script::Script;
+
+pub const PATH: &str = "/v1/acme/prod/aws-bedrock/bedrock-runtime/us-east-1/model/m/converse";
+pub const URL: &str = "https://bedrock-runtime.us-east-1.amazonaws.com/model/m/converse";
+pub const TOKEN: &str = "s3cret";
+
+/// A service that is tested here.
+pub trait Stack:
+    Service<Request<Script>, Response = Response<<Self as Stack>::Reply>, Future: Send>
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+    type Reply: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static;
+}
+
+impl<S, R> Stack for S
+where
+    S: Service<Request<Script>, Response = Response<R>, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    R: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+{
+    type Reply = R;
+}
+
+/// What such a service answers.
+pub type Outcome<S> =
+    Result<<S as Service<Request<Script>>>::Response, <S as Service<Request<Script>>>::Error>;
+
+/// Waits until `service` is ready.
+pub async fn ready<S: Service<Request<Script>>>(service: &mut S) -> Result<(), S::Error> {
+    service.ready().await.map(|_| ())
+}
+
+/// Calls `service` once it is ready.
+pub async fn ask<S: Service<Request<Script>>>(
+    service: &mut S,
+    request: Request<Script>,
+) -> Result<S::Response, S::Error> {
+    service.ready().await?.call(request).await
+}
+
+pub struct Case<L> {
+    pub layer: L,
+    good: fn(request::Builder) -> request::Builder,
+    bad: fn(request::Builder) -> request::Builder,
+    /// Of the refusal.
+    pub status: u16,
+    /// Whether a refusal gives readiness back.
+    pub gives_back: bool,
+    /// Steers the probe into what makes the layer refuse.
+    pub spoil: fn(&Watch),
+    /// A body that is refused, if that is what this case is about.
+    pub declared: Option<usize>,
+}
+
+impl<L> Case<L> {
+    pub fn service<S>(&self) -> (S, Watch)
+    where
+        L: Layer<Probe, Service = S>,
+    {
+        let watch = Watch::default();
+        (self.layer.layer(watch.probe()), watch)
+    }
+
+    pub fn good(&self, body: Script) -> Request<Script> {
+        (self.good)(Request::post(PATH)).body(body).unwrap()
+    }
+
+    pub fn bad(&self, body: Script) -> Request<Script> {
+        let body = match self.declared {
+            Some(length) => body.declared(length),
+            None => body,
+        };
+        (self.bad)(Request::post(PATH)).body(body).unwrap()
+    }
+}
+
+fn with_token(request: request::Builder) -> request::Builder {
+    let request = request.header("host", "gateway.test");
+    request.header("cf-aig-authorization", format!("Bearer {TOKEN}"))
+}
+
+fn by_url(request: request::Builder) -> request::Builder {
+    request.uri(URL).header("content-type", "application/json")
+}
+
+/// Lets requests with the token in, and takes its time for it.
+pub struct Slow;
+
+impl Authenticate for Slow {
+    async fn authenticate(&self, head: &Parts) -> Result<Principal, Rejection> {
+        tokio::task::yield_now().await;
+        tokio::time::sleep(WAIT).await;
+        match bearer_token(&head.headers)? {
+            TOKEN => Ok(Principal::new("slow")),
+            _ => Err(Rejection::new(RejectionKind::Unauthenticated, "no")),
+        }
+    }
+}
+
+/// How long [`Slow`] and [`Vault`] take.
+pub const WAIT: Duration = Duration::from_millis(10);
+
+/// Has a key unless the request says otherwise, and takes its time for it.
+pub struct Vault;
+
+impl ProvideCredentials for Vault {
+    async fn credentials(&self, head: &Parts) -> Result<Credentials, Rejection> {
+        tokio::task::yield_now().await;
+        tokio::time::sleep(WAIT).await;
+        look_up(head)
+    }
+}
+
+/// The same at once.
+pub struct Warm;
+
+impl ProvideCredentials for Warm {
+    fn credentials(
+        &self,
+        head: &Parts,
+    ) -> impl Future<Output = Result<Credentials, Rejection>> + Send {
+        std::future::ready(look_up(head))
+    }
+
+    fn credentials_now(&self, head: &Parts) -> Option<Result<Credentials, Rejection>> {
+        Some(look_up(head))
+    }
+}
+
+fn look_up(head: &Parts) -> Result<Credentials, Rejection> {
+    if head.headers.contains_key("x-no-key") {
+        return Err(Rejection::new(RejectionKind::NoCredentials, "no key"));
+    }
+    Ok(key())
+}
+
+pub fn key() -> Credentials {
+    Credentials::new("AKIDEXAMPLE", "secret").unwrap()
+}
+
+pub fn gateways() -> Gateways {
+    let gateway = GatewayTokens::new("acme", "prod").unwrap();
+    Gateways::new()
+        .with_gateway(gateway.with_token(TOKEN).unwrap())
+        .unwrap()
+}
+
+/// Authentication that is decided at once.
+pub fn auth_now() -> Case<GatewayAuthLayer> {
+    Case {
+        layer: GatewayAuthLayer::new(gateways()),
+        good: with_token,
+        bad: |request| request,
+        status: 401,
+        gives_back: true,
+        spoil: |_| {},
+        declared: None,
+    }
+}
+
+/// Authentication by an `async fn` of the user's.
+pub fn auth_later() -> Case<GatewayAuthLayer> {
+    Case {
+        layer: GatewayAuthLayer::new(Slow),
+        ..auth_now()
+    }
+}
+
+pub fn rewrite() -> Case<BedrockPathRewriteLayer> {
+    Case {
+        layer: BedrockPathRewriteLayer::new(),
+        good: with_token,
+        bad: |request| request.uri("/v1/acme/prod/aws-bedrock/bedrock-runtime/nowhere/x"),
+        status: 400,
+        gives_back: false,
+        spoil: |_| {},
+        declared: None,
+    }
+}
+
+/// Signing, refused for the request's head.
+pub fn sign_now() -> Case<SigV4SigningLayer> {
+    Case {
+        layer: SigV4SigningLayer::new(Warm),
+        good: by_url,
+        bad: |request| by_url(request).header("authorization", "Basic YTpi"),
+        status: 400,
+        gives_back: true,
+        spoil: |_| {},
+        declared: None,
+    }
+}
+
+/// Signing, refused by a provider that knows at once.
+pub fn sign_keyless() -> Case<SigV4SigningLayer> {
+    Case {
+        bad: |request| by_url(request).header("x-no-key", "1"),
+        ..sign_now()
+    }
+}
+
+/// Signing with a provider that takes its time.
+pub fn sign_later() -> Case<SigV4SigningLayer> {
+    Case {
+        layer: SigV4SigningLayer::new(Vault),
+        ..sign_keyless()
+    }
+}
+
+/// Signing, refused for the length that the body declares.
+pub fn sign_long() -> Case<SigV4SigningLayer> {
+    Case {
+        bad: by_url,
+        status: 413,
+        declared: Some(40 << 20),
+        ..sign_now()
+    }
+}

@@ -1,0 +1,34 @@
+//! What every layer owes to Tower, to the service inside of it, and to whoever drops it.
+//!
+//! Each check is written once, generic in the layer, and run for all of them by `each!`. The
+//! innermost service is a [`Probe`](probe::Probe), the request body a [`Script`](script::Script):
+//! both fail the test when they are mistreated.
+
+mod probe;
+mod script;
+
+mod cases;
+
+/// Runs a check for each of these cases, time standing still unless something waits.
+macro_rules! each {
+    ($check:ident: $($case:ident),+ $(,)?) => {
+        mod $check {
+            $(
+                #[tokio::test(start_paused = true)]
+                async fn $case() {
+                    super::$check(crate::cases::$case()).await;
+                }
+            )+
+        }
+    };
+}
+
+mod alone;
+mod bodies;
+mod cancel;
+mod drain;
+mod order;
+mod readiness;
+mod reading;
+mod traits;
+mod types;
