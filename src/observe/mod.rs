@@ -122,8 +122,9 @@
 //! ```
 //!
 //! # Limitations
-//! A compressed answer is not read: its tokens are `null`. An answer without a length whose
-//! server drops it when all was read, but before it was told so, counts as `client_disconnect`.
+//! A compressed answer is not read: its tokens are `null`. If a response is dropped after its last
+//! byte, but before its body said that there is no more, this counts as `client_disconnect`,
+//! unless the length was known.
 
 mod body;
 mod frames;
