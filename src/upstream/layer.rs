@@ -215,7 +215,10 @@ where
                 context,
                 dialect,
             } => match ready!(poll_call(future, first_byte, cx)) {
-                Ok(response) => {
+                Ok(mut response) => {
+                    // An HTTP/1.0 answer, passed on as one, would end where the connection does,
+                    // whatever became of its body.
+                    *response.version_mut() = Version::HTTP_11;
                     response.map(|body| ResponseBody::inner(TimedBody::new(body, *idle)))
                 }
                 Err(error) => context

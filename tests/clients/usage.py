@@ -60,9 +60,19 @@ def from_body(body):
         return [body.get("prompt_token_count"), body["generation_token_count"], None, None]
     if "inputTextTokenCount" in body:
         results = body.get("results")
-        output = sum(r.get("tokenCount", 0) for r in results) if results else None
+        output = sum(r.get("tokenCount", 0) for r in results) if results else body.get("totalOutputTextTokenCount")
         return [body["inputTextTokenCount"], output, None, None]
     return None
+
+
+def from_events(text):
+    """Server-sent events: the last usage counts."""
+    usage = None
+    for line in text.splitlines():
+        if line.startswith("data:") and line[5:].strip() not in ("", "[DONE]"):
+            event = json.loads(line[5:])
+            usage = from_usage(event.get("usage") or event.get("response", {}).get("usage")) or usage
+    return usage
 
 
 def from_headers(headers):
@@ -81,6 +91,9 @@ def of(exchange):
     nothing = [None] * 4
     if not 200 <= response["status"] < 300:
         return nothing
+    content_type = dict((name.lower(), value) for name, value in response["headers"]).get("content-type", "")
+    if content_type.startswith("text/event-stream"):
+        return from_events(response["body"]) or nothing
     if "body_b64" not in response:
         try:
             body = json.loads(response["body"])
@@ -99,8 +112,9 @@ def of(exchange):
                 extra = from_usage(first(inner.get("metadata", {}), "usage"))
                 usage = merge(merge(metrics, extra), usage)
             elif inner.get("type") == "message_start":
-                started = from_usage(inner["message"].get("usage")) or nothing
-                usage = merge(usage, [None, None, started[2], started[3]])
+                usage = merge(usage, from_usage(inner["message"].get("usage")))
+            else:
+                usage = merge(from_body(inner) or nothing, usage)
     return usage
 
 
