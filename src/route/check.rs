@@ -29,10 +29,14 @@ pub(super) fn rest(rest: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// `.` and `..`, raw or encoded.
+/// `.` and `..`, raw or encoded. Every segment comes by here, so nothing is allocated.
 fn is_dots(segment: &str) -> bool {
-    // The longest is `%2e%2e`.
-    segment.len() <= 6 && matches!(&*decode(segment), "." | "..")
+    let after_dot = |text| {
+        ["%2e", "%2E", "."]
+            .iter()
+            .find_map(|dot| str::strip_prefix(text, dot))
+    };
+    after_dot(segment).is_some_and(|rest| rest.is_empty() || after_dot(rest) == Some(""))
 }
 
 /// Decodes escapes once. What is not UTF-8 after decoding is replaced, not refused.
