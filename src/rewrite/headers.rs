@@ -63,18 +63,26 @@ pub(super) fn named_in_connection(headers: &HeaderMap) -> impl Iterator<Item = &
 /// Refuses a `Connection` header that would take away what makes the request what it is.
 pub(super) fn check_connection(headers: &HeaderMap) -> Result<(), Rejection> {
     const NEEDED: [&str; 4] = ["authorization", "content-length", "content-type", "host"];
-    for name in named_in_connection(headers) {
-        let name = name.to_ascii_lowercase();
-        if NEEDED.contains(&&*name) || name.starts_with("x-amz") || name.starts_with("cf-aig-") {
-            return Err(Rejection::new(
-                RejectionKind::ClientCredentials,
-                format!(
-                    "the header connection names {name}, without which the request cannot be served: remove it there"
-                ),
-            ));
-        }
+    const NEEDED_PREFIXES: [&str; 2] = ["x-amz", "cf-aig-"];
+    let is_needed = |name: &&str| {
+        NEEDED
+            .iter()
+            .any(|needed| name.eq_ignore_ascii_case(needed))
+            || NEEDED_PREFIXES.iter().any(|prefix| {
+                let start = name.get(..prefix.len());
+                start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+            })
+    };
+    match named_in_connection(headers).find(is_needed) {
+        None => Ok(()),
+        Some(name) => Err(Rejection::new(
+            RejectionKind::ClientCredentials,
+            format!(
+                "the header connection names {}, without which the request cannot be served: remove it there",
+                name.to_ascii_lowercase()
+            ),
+        )),
     }
-    Ok(())
 }
 
 /// Refuses a client's signature over a header that is about to be removed.
@@ -96,7 +104,8 @@ pub(super) fn check_signed(headers: &HeaderMap, signed: &str) -> Result<(), Reje
 }
 
 fn remove_named_in_connection(headers: &mut HeaderMap) {
-    if !headers.contains_key(CONNECTION) {
+    // Mostly it is `close` or `keep-alive`, of which nothing else is there.
+    if !named_in_connection(headers).any(|name| headers.contains_key(name)) {
         return;
     }
     let named: Vec<HeaderName> = named_in_connection(headers)
@@ -108,12 +117,22 @@ fn remove_named_in_connection(headers: &mut HeaderMap) {
 }
 
 fn remove(headers: &mut HeaderMap, doomed: impl Fn(&str) -> bool) {
-    // Most requests have only a few of them: no list is made for these.
-    for _ in 0..4 {
-        let Some(name) = headers.keys().find(|name| doomed(name.as_str())).cloned() else {
+    // Most requests have only a few of them: no list is made for these. And they are looked up by
+    // a copy on the stack, for cloning a name that came over the wire allocates.
+    let mut buffer = [0; 64];
+    for _ in 0..16 {
+        let Some(name) = headers.keys().find(|name| doomed(name.as_str())) else {
             return;
         };
-        headers.remove(name);
+        let name = name.as_str().as_bytes();
+        let Some(copy) = buffer.get_mut(..name.len()) else {
+            break;
+        };
+        copy.copy_from_slice(name);
+        match std::str::from_utf8(copy) {
+            Ok(name) => headers.remove(name),
+            Err(_) => break,
+        };
     }
     let names: Vec<HeaderName> = headers
         .keys()
