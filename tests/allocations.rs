@@ -13,6 +13,7 @@ use http_body_util::{Empty, Full};
 use tower::{Layer, Service};
 use tower_bedrock::auth::{Authenticate, GatewayAuthLayer, GatewayTokens, Gateways};
 use tower_bedrock::credentials::{Credentials, ProvideCredentials};
+use tower_bedrock::observe::{ObservabilityLayer, Ring};
 use tower_bedrock::rewrite::{BedrockPathRewriteLayer, Endpoints};
 use tower_bedrock::sign::SigV4SigningLayer;
 use tower_bedrock::{Context, Principal, Rejection};
@@ -57,6 +58,16 @@ const PROXIED: &[(&str, &str)] = &[
     ("cf-connecting-ip", "192.0.2.1"),
     ("cf-ipcountry", "XX"),
     ("cookie", "a=b"),
+    ("connection", "keep-alive"),
+];
+
+/// What a client adds that signs itself.
+const SIGNED: &[(&str, &str)] = &[
+    (
+        "authorization",
+        "AWS4-HMAC-SHA256 Credential=AK/20260102/us-east-1/bedrock/aws4_request, SignedHeaders=content-type;host;x-amz-date, Signature=00ff",
+    ),
+    ("x-amz-date", "20260102T030405Z"),
 ];
 
 /// As hyper makes it: URI and header values are slices of the buffer that was read.
@@ -193,6 +204,7 @@ fn rewrite() {
     let fixed = aws.clone().with_endpoints(fixed);
     let arn = "arn:aws:bedrock:us-east-1:123456789012:custom-model/a/b";
     let spread = format!("{arn}{}", "/c".repeat(3 * 1024));
+    let escapes = "%3A%2F/".repeat(5 * 1024 / 7);
     let long = long_model();
     for (made, make) in MAKES {
         for (what, model) in [
@@ -200,10 +212,14 @@ fn rewrite() {
             ("7 KiB path", &long),
             ("ARN over segments", arn),
             ("6 KiB ARN over segments", &spread),
+            ("5 KiB of escapes", &escapes),
         ] {
             for (to, layer) in [("AWS", &aws), ("fixed", &fixed)] {
-                for (from, headers) in [("client", &[HEADERS][..]), ("proxy", &[HEADERS, PROXIED])]
-                {
+                for (from, headers) in [
+                    ("a client", &[HEADERS][..]),
+                    ("a proxy", &[HEADERS, PROXIED]),
+                    ("a signing client", &[HEADERS, SIGNED]),
+                ] {
                     let cost = cost(&layer.layer(Nothing), make(&path(model), headers));
                     println!("rewrite, {made}, {what}, to {to}, by {from}: {cost}");
                     assert!(cost <= 6, "{cost} allocations");
@@ -256,6 +272,19 @@ fn sign() {
         costs[0], costs[1]
     );
     assert_eq!(costs[0] + 1, costs[1]);
+}
+
+/// Ids and a record on top of the handle; printed, for there is no goal here.
+#[test]
+fn observe() {
+    let ring = ObservabilityLayer::new().with_sink(Ring::new(10));
+    for (sink, layer) in [("no sink", ObservabilityLayer::new()), ("a ring", ring)] {
+        let cost = cost(
+            &layer.layer(Nothing),
+            as_hyper_does(&path("m%3A0"), &[HEADERS]),
+        );
+        println!("observe, {sink}: {cost}");
+    }
 }
 
 /// A stack's layers share the handle: it is paid once.

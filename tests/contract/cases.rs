@@ -1,29 +1,34 @@
 //! The layers, each with a request that it lets through and one that it refuses.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::{self, Parts};
 use http::{Request, Response};
 use http_body::Body;
+use tower::layer::util::Stack as Layers;
 use tower::{Layer, Service, ServiceExt};
 use tower_bedrock::auth::{Authenticate, GatewayAuthLayer, GatewayTokens, Gateways, bearer_token};
 use tower_bedrock::body::BoxError;
 use tower_bedrock::credentials::{Credentials, ProvideCredentials};
+use tower_bedrock::observe::{ObservabilityLayer, Outcome, Ring};
 use tower_bedrock::rewrite::BedrockPathRewriteLayer;
 use tower_bedrock::sign::SigV4SigningLayer;
+use tower_bedrock::upstream::UpstreamLayer;
 use tower_bedrock::{Principal, Rejection, RejectionKind};
 
-use crate::probe::{Probe, Watch};
+use crate::probe::{Probe, Readiness, Watch};
 use crate::script::Script;
 
-pub const PATH: &str = "/v1/acme/prod/aws-bedrock/bedrock-runtime/us-east-1/model/m/converse";
-pub const URL: &str = "https://bedrock-runtime.us-east-1.amazonaws.com/model/m/converse";
-pub const TOKEN: &str = "s3cret";
+pub(crate) const PATH: &str =
+    "/v1/acme/prod/aws-bedrock/bedrock-runtime/us-east-1/model/m/converse";
+pub(crate) const URL: &str = "https://bedrock-runtime.us-east-1.amazonaws.com/model/m/converse";
+pub(crate) const TOKEN: &str = "s3cret";
 
 /// A service that is tested here.
-pub trait Stack:
+pub(crate) trait Stack:
     Service<Request<Script>, Response = Response<<Self as Stack>::Reply>, Future: Send>
     + Clone
     + Send
@@ -45,39 +50,39 @@ where
     type Reply = R;
 }
 
-/// What such a service answers.
-pub type Outcome<S> =
-    Result<<S as Service<Request<Script>>>::Response, <S as Service<Request<Script>>>::Error>;
-
 /// Waits until `service` is ready.
-pub async fn ready<S: Service<Request<Script>>>(service: &mut S) -> Result<(), S::Error> {
+pub(crate) async fn ready<S: Service<Request<Script>>>(service: &mut S) -> Result<(), S::Error> {
     service.ready().await.map(|_| ())
 }
 
 /// Calls `service` once it is ready.
-pub async fn ask<S: Service<Request<Script>>>(
+pub(crate) async fn ask<S: Service<Request<Script>>>(
     service: &mut S,
     request: Request<Script>,
 ) -> Result<S::Response, S::Error> {
     service.ready().await?.call(request).await
 }
 
-pub struct Case<L> {
-    pub layer: L,
+pub(crate) struct Case<L> {
+    pub(crate) layer: L,
     good: fn(request::Builder) -> request::Builder,
     bad: fn(request::Builder) -> request::Builder,
     /// Of the refusal.
-    pub status: u16,
+    pub(crate) status: u16,
     /// Whether a refusal gives readiness back.
-    pub gives_back: bool,
+    pub(crate) gives_back: bool,
     /// Steers the probe into what makes the layer refuse.
-    pub spoil: fn(&Watch),
-    /// A body that is refused, if that is what this case is about.
-    pub declared: Option<usize>,
+    pub(crate) spoil: fn(&Watch),
+    /// The length of a body that is refused for it, if that is what this case is about.
+    pub(crate) declared: Option<usize>,
+    /// What the outcome of a refusal is.
+    pub(crate) outcome: Outcome,
+    /// Where records go, if the layer is observed.
+    records: Option<Ring>,
 }
 
 impl<L> Case<L> {
-    pub fn service<S>(&self) -> (S, Watch)
+    pub(crate) fn service<S>(&self) -> (S, Watch)
     where
         L: Layer<Probe, Service = S>,
     {
@@ -85,11 +90,48 @@ impl<L> Case<L> {
         (self.layer.layer(watch.probe()), watch)
     }
 
-    pub fn good(&self, body: Script) -> Request<Script> {
+    /// The same with an observer around it.
+    pub(crate) fn observed(self) -> Case<Layers<L, ObservabilityLayer>> {
+        let records = Ring::new(100);
+        let observe = ObservabilityLayer::new().with_sink(records.clone());
+        Case {
+            layer: Layers::new(self.layer, observe),
+            good: self.good,
+            bad: self.bad,
+            status: self.status,
+            gives_back: self.gives_back,
+            spoil: self.spoil,
+            declared: self.declared,
+            outcome: self.outcome,
+            records: Some(records),
+        }
+    }
+
+    /// If it is observed, these records and no others were left, in this order.
+    #[track_caller]
+    pub(crate) fn assert_recorded(&self, outcomes: &[Outcome]) {
+        self.assert_records(outcomes.len());
+        let Some(records) = &self.records else {
+            return;
+        };
+        let mut found: Vec<Arc<_>> = records.snapshot();
+        found.sort_by(|a, b| a.id.cmp(&b.id));
+        let found: Vec<_> = found.iter().map(|record| record.outcome).collect();
+        assert_eq!(found, outcomes);
+    }
+
+    /// If it is observed, so many records were left.
+    #[track_caller]
+    pub(crate) fn assert_records(&self, count: usize) {
+        let found = self.records.as_ref().map(Ring::len);
+        assert!(found.is_none_or(|found| found == count), "{found:?}");
+    }
+
+    pub(crate) fn good(&self, body: Script) -> Request<Script> {
         (self.good)(Request::post(PATH)).body(body).unwrap()
     }
 
-    pub fn bad(&self, body: Script) -> Request<Script> {
+    pub(crate) fn bad(&self, body: Script) -> Request<Script> {
         let body = match self.declared {
             Some(length) => body.declared(length),
             None => body,
@@ -108,7 +150,7 @@ fn by_url(request: request::Builder) -> request::Builder {
 }
 
 /// Lets requests with the token in, and takes its time for it.
-pub struct Slow;
+pub(crate) struct Slow;
 
 impl Authenticate for Slow {
     async fn authenticate(&self, head: &Parts) -> Result<Principal, Rejection> {
@@ -122,10 +164,10 @@ impl Authenticate for Slow {
 }
 
 /// How long [`Slow`] and [`Vault`] take.
-pub const WAIT: Duration = Duration::from_millis(10);
+pub(crate) const WAIT: Duration = Duration::from_millis(10);
 
 /// Has a key unless the request says otherwise, and takes its time for it.
-pub struct Vault;
+pub(crate) struct Vault;
 
 impl ProvideCredentials for Vault {
     async fn credentials(&self, head: &Parts) -> Result<Credentials, Rejection> {
@@ -136,7 +178,7 @@ impl ProvideCredentials for Vault {
 }
 
 /// The same at once.
-pub struct Warm;
+pub(crate) struct Warm;
 
 impl ProvideCredentials for Warm {
     fn credentials(
@@ -158,11 +200,11 @@ fn look_up(head: &Parts) -> Result<Credentials, Rejection> {
     Ok(key())
 }
 
-pub fn key() -> Credentials {
+pub(crate) fn key() -> Credentials {
     Credentials::new("AKIDEXAMPLE", "secret").unwrap()
 }
 
-pub fn gateways() -> Gateways {
+pub(crate) fn gateways() -> Gateways {
     let gateway = GatewayTokens::new("acme", "prod").unwrap();
     Gateways::new()
         .with_gateway(gateway.with_token(TOKEN).unwrap())
@@ -170,7 +212,7 @@ pub fn gateways() -> Gateways {
 }
 
 /// Authentication that is decided at once.
-pub fn auth_now() -> Case<GatewayAuthLayer> {
+pub(crate) fn auth_now() -> Case<GatewayAuthLayer> {
     Case {
         layer: GatewayAuthLayer::new(gateways()),
         good: with_token,
@@ -179,18 +221,20 @@ pub fn auth_now() -> Case<GatewayAuthLayer> {
         gives_back: true,
         spoil: |_| {},
         declared: None,
+        outcome: Outcome::Refused,
+        records: None,
     }
 }
 
 /// Authentication by an `async fn` of the user's.
-pub fn auth_later() -> Case<GatewayAuthLayer> {
+pub(crate) fn auth_later() -> Case<GatewayAuthLayer> {
     Case {
         layer: GatewayAuthLayer::new(Slow),
         ..auth_now()
     }
 }
 
-pub fn rewrite() -> Case<BedrockPathRewriteLayer> {
+pub(crate) fn rewrite() -> Case<BedrockPathRewriteLayer> {
     Case {
         layer: BedrockPathRewriteLayer::new(),
         good: with_token,
@@ -199,11 +243,13 @@ pub fn rewrite() -> Case<BedrockPathRewriteLayer> {
         gives_back: false,
         spoil: |_| {},
         declared: None,
+        outcome: Outcome::Refused,
+        records: None,
     }
 }
 
 /// Signing, refused for the request's head.
-pub fn sign_now() -> Case<SigV4SigningLayer> {
+pub(crate) fn sign_now() -> Case<SigV4SigningLayer> {
     Case {
         layer: SigV4SigningLayer::new(Warm),
         good: by_url,
@@ -212,11 +258,13 @@ pub fn sign_now() -> Case<SigV4SigningLayer> {
         gives_back: true,
         spoil: |_| {},
         declared: None,
+        outcome: Outcome::Refused,
+        records: None,
     }
 }
 
 /// Signing, refused by a provider that knows at once.
-pub fn sign_keyless() -> Case<SigV4SigningLayer> {
+pub(crate) fn sign_keyless() -> Case<SigV4SigningLayer> {
     Case {
         bad: |request| by_url(request).header("x-no-key", "1"),
         ..sign_now()
@@ -224,7 +272,7 @@ pub fn sign_keyless() -> Case<SigV4SigningLayer> {
 }
 
 /// Signing with a provider that takes its time.
-pub fn sign_later() -> Case<SigV4SigningLayer> {
+pub(crate) fn sign_later() -> Case<SigV4SigningLayer> {
     Case {
         layer: SigV4SigningLayer::new(Vault),
         ..sign_keyless()
@@ -232,11 +280,41 @@ pub fn sign_later() -> Case<SigV4SigningLayer> {
 }
 
 /// Signing, refused for the length that the body declares.
-pub fn sign_long() -> Case<SigV4SigningLayer> {
+pub(crate) fn sign_long() -> Case<SigV4SigningLayer> {
     Case {
         bad: by_url,
         status: 413,
         declared: Some(40 << 20),
         ..sign_now()
+    }
+}
+
+/// Only watches.
+pub(crate) fn observe() -> Case<ObservabilityLayer> {
+    Case {
+        layer: ObservabilityLayer::new().with_sink(Ring::new(10)),
+        good: with_token,
+        bad: with_token,
+        status: 200,
+        gives_back: false,
+        spoil: |_| {},
+        declared: None,
+        outcome: Outcome::Complete,
+        records: None,
+    }
+}
+
+/// Refuses what its client is not ready for.
+pub(crate) fn upstream() -> Case<UpstreamLayer> {
+    Case {
+        layer: UpstreamLayer::new(),
+        good: by_url,
+        bad: by_url,
+        status: 502,
+        gives_back: true,
+        spoil: |watch| watch.readiness(Readiness::Broken),
+        declared: None,
+        outcome: Outcome::UpstreamError,
+        records: None,
     }
 }

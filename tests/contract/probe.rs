@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, pending};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -14,10 +14,10 @@ use http_body_util::BodyExt;
 use tower::Service;
 
 /// The frames of an answer.
-pub static REPLY: [&str; 2] = ["the first frame, ", "and the second"];
+pub(crate) static REPLY: [&str; 2] = ["the first frame, ", "and the second"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProbeError {
+pub(crate) enum ProbeError {
     /// From `poll_ready`.
     Unready,
     /// From the response future.
@@ -34,7 +34,7 @@ impl std::error::Error for ProbeError {}
 
 /// What `poll_ready` says.
 #[derive(Debug, Clone, Copy, Default)]
-pub enum Readiness {
+pub(crate) enum Readiness {
     #[default]
     Open,
     Closed,
@@ -43,7 +43,7 @@ pub enum Readiness {
 
 /// What the response future does.
 #[derive(Debug, Clone, Copy, Default)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// Reads the request to its end and answers with [`REPLY`] and trailers.
     #[default]
     Reply,
@@ -57,11 +57,11 @@ pub enum Answer {
 
 /// A request as it came in.
 #[derive(Debug, Clone)]
-pub struct Seen {
-    pub head: request::Parts,
-    pub hint: SizeHint,
-    pub frames: Vec<Bytes>,
-    pub trailers: Option<HeaderMap>,
+pub(crate) struct Seen {
+    pub(crate) head: request::Parts,
+    pub(crate) hint: SizeHint,
+    pub(crate) frames: Vec<Bytes>,
+    pub(crate) trailers: Option<HeaderMap>,
 }
 
 #[derive(Default)]
@@ -81,49 +81,49 @@ struct State {
 
 /// Sees and steers a probe and all its clones.
 #[derive(Clone, Default)]
-pub struct Watch(Arc<Mutex<State>>);
+pub(crate) struct Watch(Arc<Mutex<State>>);
 
 impl Watch {
-    pub fn probe(&self) -> Probe {
+    pub(crate) fn probe(&self) -> Probe {
         Probe {
             watch: self.clone(),
             ready: None,
         }
     }
 
-    pub fn readiness(&self, readiness: Readiness) {
+    pub(crate) fn readiness(&self, readiness: Readiness) {
         let mut state = self.state();
         state.readiness = readiness;
         state.wakers.drain(..).for_each(Waker::wake);
     }
 
-    pub fn answer(&self, answer: Answer) {
+    pub(crate) fn answer(&self, answer: Answer) {
         self.state().answer = answer;
     }
 
-    pub fn polls(&self) -> usize {
+    pub(crate) fn polls(&self) -> usize {
         self.state().polls
     }
 
-    pub fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         self.state().calls
     }
 
-    pub fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         self.state().held
     }
 
     /// Inner futures that are there.
-    pub fn running(&self) -> usize {
+    pub(crate) fn running(&self) -> usize {
         self.state().running
     }
 
-    pub fn bodies(&self) -> usize {
+    pub(crate) fn bodies(&self) -> usize {
         self.state().bodies
     }
 
     /// The latest request.
-    pub fn seen(&self) -> Seen {
+    pub(crate) fn seen(&self) -> Seen {
         self.state()
             .seen
             .last()
@@ -133,7 +133,7 @@ impl Watch {
 
     /// Nothing of a request is left.
     #[track_caller]
-    pub fn assert_idle(&self) {
+    pub(crate) fn assert_idle(&self) {
         let state = self.state();
         assert_eq!(state.held, 0, "readiness is still held");
         assert_eq!(state.running, 0, "an inner future is still there");
@@ -142,12 +142,13 @@ impl Watch {
 
     /// Nobody else knows this watch any more: no probe, no future, no body.
     #[track_caller]
-    pub fn assert_alone(&self) {
+    pub(crate) fn assert_alone(&self) {
         assert_eq!(Arc::strong_count(&self.0), 1, "something leaked");
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
+        // A test that fails fails once, not a second time for what it drops.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn count(&self, which: fn(&mut State) -> &mut usize) -> Counted {
@@ -170,7 +171,7 @@ impl Drop for Counted {
 }
 
 /// Panics when it is called without having been polled ready itself: a clone has not been.
-pub struct Probe {
+pub(crate) struct Probe {
     watch: Watch,
     ready: Option<Counted>,
 }
@@ -250,7 +251,7 @@ where
 }
 
 /// The response body; not `Default`, and panics when polled after its end.
-pub struct Reply {
+pub(crate) struct Reply {
     frames: VecDeque<Frame<Bytes>>,
     stalls: bool,
     over: bool,
@@ -277,7 +278,7 @@ impl Reply {
 }
 
 /// The trailers of every answer.
-pub fn trailers() -> HeaderMap {
+pub(crate) fn trailers() -> HeaderMap {
     HeaderMap::from_iter([("x-checksum".parse().unwrap(), "1234".parse().unwrap())])
 }
 
@@ -301,6 +302,9 @@ impl Body for Reply {
     }
 
     fn size_hint(&self) -> SizeHint {
+        if self.stalls {
+            return SizeHint::default();
+        }
         let data = self.frames.iter().filter_map(Frame::data_ref);
         SizeHint::with_exact(data.map(|data| data.len() as u64).sum())
     }

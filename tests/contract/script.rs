@@ -16,10 +16,10 @@ use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 
 /// 1 MiB.
-pub const MIB: usize = 1 << 20;
+pub(crate) const MIB: usize = 1 << 20;
 
 #[derive(Debug, PartialEq)]
-pub struct Broken;
+pub(crate) struct Broken;
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,25 +48,25 @@ struct State {
 
 /// What became of a [`Script`].
 #[derive(Debug, Clone, Default)]
-pub struct Log(Arc<Mutex<State>>);
+pub(crate) struct Log(Arc<Mutex<State>>);
 
 impl Log {
-    pub fn polls(&self) -> usize {
+    pub(crate) fn polls(&self) -> usize {
         self.state().polls
     }
 
     /// Bytes that were read.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.state().bytes
     }
 
     /// Whether it was read to its end.
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.state().over
     }
 
     #[track_caller]
-    pub fn assert_dropped(&self) {
+    pub(crate) fn assert_dropped(&self) {
         assert_eq!(Arc::strong_count(&self.0), 1, "the body is still there");
     }
 
@@ -78,7 +78,7 @@ impl Log {
 pin_project! {
     /// Neither `Unpin` nor forgiving: it panics when it is polled after its end or its error.
     #[derive(Debug)]
-    pub struct Script {
+    pub(crate) struct Script {
         steps: VecDeque<Step>,
         declared: Option<u64>,
         sleep: Option<Pin<Box<Sleep>>>,
@@ -89,7 +89,7 @@ pin_project! {
 }
 
 /// Nothing but its end.
-pub fn script() -> Script {
+pub(crate) fn script() -> Script {
     Script {
         steps: VecDeque::new(),
         declared: None,
@@ -105,45 +105,45 @@ impl Script {
         self
     }
 
-    pub fn data(self, data: impl Into<Bytes>) -> Self {
+    pub(crate) fn data(self, data: impl Into<Bytes>) -> Self {
         self.then(Step::Data(data.into()))
     }
 
     /// So many frames of 1 MiB.
-    pub fn mebibytes(self, count: usize) -> Self {
+    pub(crate) fn mebibytes(self, count: usize) -> Self {
         let frame = Bytes::from(vec![b'x'; MIB]);
         (0..count).fold(self, |script, _| script.data(frame.clone()))
     }
 
-    pub fn wait(self, duration: Duration) -> Self {
+    pub(crate) fn wait(self, duration: Duration) -> Self {
         self.then(Step::Wait(duration))
     }
 
-    pub fn trailers(self, trailers: HeaderMap) -> Self {
+    pub(crate) fn trailers(self, trailers: HeaderMap) -> Self {
         self.then(Step::Trailers(trailers))
     }
 
-    pub fn fails(self) -> Self {
+    pub(crate) fn fails(self) -> Self {
         self.then(Step::Fail)
     }
 
     /// Nothing more comes, and no end.
-    pub fn hangs(self) -> Self {
+    pub(crate) fn hangs(self) -> Self {
         self.then(Step::Hang)
     }
 
     /// A frame after every such wait, without end.
-    pub fn forever(self, frame: impl Into<Bytes>, every: Duration) -> Self {
+    pub(crate) fn forever(self, frame: impl Into<Bytes>, every: Duration) -> Self {
         self.then(Step::Forever(frame.into(), every))
     }
 
     /// Says in its size hint that it is this long.
-    pub fn declared(mut self, length: usize) -> Self {
+    pub(crate) fn declared(mut self, length: usize) -> Self {
         self.declared = Some(length as u64);
         self
     }
 
-    pub fn log(&self) -> Log {
+    pub(crate) fn log(&self) -> Log {
         self.log.clone()
     }
 }
