@@ -13,6 +13,7 @@ use http_body_util::{Empty, Full};
 use tower::{Layer, Service};
 use tower_bedrock::auth::{Authenticate, GatewayAuthLayer, GatewayTokens, Gateways};
 use tower_bedrock::credentials::{Credentials, ProvideCredentials};
+use tower_bedrock::observe::{ObservabilityLayer, Ring};
 use tower_bedrock::rewrite::{BedrockPathRewriteLayer, Endpoints};
 use tower_bedrock::sign::SigV4SigningLayer;
 use tower_bedrock::{Context, Principal, Rejection};
@@ -256,6 +257,19 @@ fn sign() {
         costs[0], costs[1]
     );
     assert_eq!(costs[0] + 1, costs[1]);
+}
+
+/// Ids and a record on top of the handle; printed, for there is no goal here.
+#[test]
+fn observe() {
+    let ring = ObservabilityLayer::new().with_sink(Ring::new(10));
+    for (sink, layer) in [("no sink", ObservabilityLayer::new()), ("a ring", ring)] {
+        let cost = cost(
+            &layer.layer(Nothing),
+            as_hyper_does(&path("m%3A0"), &[HEADERS]),
+        );
+        println!("observe, {sink}: {cost}");
+    }
 }
 
 /// A stack's layers share the handle: it is paid once.

@@ -144,6 +144,13 @@ fn misordered(context: &Context) -> Option<Rejection> {
             "BedrockPathRewriteLayer",
         ));
     }
+    #[cfg(feature = "sign")]
+    if context.has_passed(Stage::Sign) {
+        return Some(Rejection::misordered(
+            "GatewayAuthLayer",
+            "SigV4SigningLayer",
+        ));
+    }
     None
 }
 

@@ -32,6 +32,7 @@ pub(crate) struct Collector {
     limit: u64,
     grace: Duration,
     body: Buffered,
+    begun: bool,
     /// Set when the body makes us wait for the first time.
     deadline: Option<(Instant, Pin<Box<Sleep>>)>,
 }
@@ -42,8 +43,14 @@ impl Collector {
             limit: limit as u64,
             grace,
             body: Buffered::empty(),
+            begun: false,
             deadline: None,
         }
+    }
+
+    /// Whether the body has been asked for: then the client was told to continue.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun
     }
 
     /// Reads on; `on_frame` sees each frame as soon as it is in.
@@ -62,6 +69,7 @@ impl Collector {
         if body.size_hint().lower().saturating_add(self.body.len()) > self.limit {
             return Poll::Ready(Err(CollectError::TooLarge));
         }
+        self.begun = true;
         loop {
             let frame = match body.as_mut().poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => frame,

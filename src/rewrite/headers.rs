@@ -108,12 +108,22 @@ fn remove_named_in_connection(headers: &mut HeaderMap) {
 }
 
 fn remove(headers: &mut HeaderMap, doomed: impl Fn(&str) -> bool) {
-    // Most requests have only a few of them: no list is made for these.
-    for _ in 0..4 {
-        let Some(name) = headers.keys().find(|name| doomed(name.as_str())).cloned() else {
+    // Most requests have only a few of them: no list is made for these. And they are looked up by
+    // a copy on the stack, for cloning a name that came over the wire allocates.
+    let mut buffer = [0; 64];
+    for _ in 0..16 {
+        let Some(name) = headers.keys().find(|name| doomed(name.as_str())) else {
             return;
         };
-        headers.remove(name);
+        let name = name.as_str().as_bytes();
+        let Some(copy) = buffer.get_mut(..name.len()) else {
+            break;
+        };
+        copy.copy_from_slice(name);
+        match std::str::from_utf8(copy) {
+            Ok(name) => headers.remove(name),
+            Err(_) => break,
+        };
     }
     let names: Vec<HeaderName> = headers
         .keys()

@@ -191,6 +191,10 @@ where
                     let Some(now) = reading.take() else {
                         return Poll::Pending;
                     };
+                    if matches!(read, Ok(_) | Err(CollectError::Broken(_))) {
+                        // It has ended: it is not held any longer, nor polled again.
+                        this.body.set(None);
+                    }
                     now.finish(read)
                 }
                 StateProj::Calling { future, signed } => {
@@ -227,14 +231,16 @@ impl<S> Reading<S> {
                 Rest {
                     context,
                     settings,
-                    manner,
+                    mut manner,
                     mut ready,
                 },
             mut head,
             credentials,
+            collector,
             hash,
-            ..
         } = self;
+        // A client that has been told to go on is heard out.
+        manner.awaits_continue &= !collector.has_begun();
         let signed = read
             .map_err(|error| refusal(error, settings.body_limit))
             .and_then(|body| {

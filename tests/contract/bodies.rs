@@ -10,8 +10,10 @@ use http_body_util::{BodyExt, BodyStream, Empty, Full, StreamBody};
 use tower::{Layer, Service, ServiceExt};
 use tower_bedrock::auth::{GatewayAuth, GatewayAuthLayer};
 use tower_bedrock::body::{BoxError, Buffered, RequestBody, UpstreamBody};
+use tower_bedrock::observe::{Observability, ObservabilityLayer, Ring};
 use tower_bedrock::rewrite::{BedrockPathRewrite, BedrockPathRewriteLayer};
 use tower_bedrock::sign::{SigV4Signing, SigV4SigningLayer};
+use tower_bedrock::upstream::{Upstream, UpstreamLayer};
 
 use crate::cases::{Case, PATH, Slow, Stack, TOKEN, Vault, ask, key, ready};
 use crate::probe::{Probe, REPLY, Watch, trailers};
@@ -39,7 +41,7 @@ where
     assert_eq!(seen.trailers, Some(trailers()));
     assert_eq!(seen.hint.exact(), Some(11));
 }
-each!(request_frames_are_the_same: auth_now, auth_later, rewrite, sign_now, sign_later);
+each!(request_frames_are_the_same: auth_now, auth_later, rewrite, sign_now, sign_later, observe, upstream);
 
 /// A layer that holds no body knows of its length what it is told.
 async fn unknown_length_stays_unknown<L, E: Debug>(case: Case<L>)
@@ -54,7 +56,7 @@ where
     assert_eq!(seen.frames, ["x", "y"]);
     assert!(!seen.head.headers.contains_key("content-length"));
 }
-each!(unknown_length_stays_unknown: auth_now, auth_later, rewrite);
+each!(unknown_length_stays_unknown: auth_now, auth_later, rewrite, observe, upstream);
 
 /// One that holds it knows.
 async fn length_is_stated<L, E: Debug>(case: Case<L>)
@@ -93,7 +95,7 @@ where
     assert!(early.is_err());
     assert_eq!(watch.seen().frames, ["so far"]);
 }
-each!(request_streams: auth_now, auth_later, rewrite);
+each!(request_streams: auth_now, auth_later, rewrite, observe, upstream);
 
 #[tokio::test(start_paused = true)]
 async fn request_with_the_clients_own_credentials_streams() {
@@ -135,14 +137,18 @@ where
     assert_eq!(frame.into_trailers().ok(), Some(trailers()));
     assert!(body.frame().await.is_none());
 }
-each!(response_is_the_same: auth_now, auth_later, rewrite, sign_now, sign_later);
+each!(response_is_the_same: auth_now, auth_later, rewrite, sign_now, sign_later, observe, upstream);
 
-type Stacked = GatewayAuth<BedrockPathRewrite<SigV4Signing<Probe>>>;
+type Stacked = Observability<GatewayAuth<BedrockPathRewrite<SigV4Signing<Upstream<Probe>>>>>;
 
 fn stack(watch: &Watch) -> Stacked {
-    let inner = SigV4SigningLayer::new(Vault).layer(watch.probe());
+    let inner = UpstreamLayer::new().layer(watch.probe());
+    let inner = SigV4SigningLayer::new(Vault).layer(inner);
     let inner = BedrockPathRewriteLayer::new().layer(inner);
-    GatewayAuthLayer::new(Slow).layer(inner)
+    let inner = GatewayAuthLayer::new(Slow).layer(inner);
+    ObservabilityLayer::new()
+        .with_sink(Ring::new(1))
+        .layer(inner)
 }
 
 /// Sends `body`, whose bytes are `{}` or none, through all layers.

@@ -1,10 +1,11 @@
-//! A future or a body that is dropped takes everything with it.
+//! A future or a body that is dropped takes everything with it, and leaves one record.
 
 use std::fmt::Debug;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
 use tower::{Layer, Service};
+use tower_bedrock::observe::Outcome;
 
 use crate::cases::{Case, Stack, WAIT, ask, ready};
 use crate::probe::{Answer, Probe, Watch};
@@ -37,8 +38,9 @@ where
     drop(service);
     watch.assert_idle();
     watch.assert_alone();
+    case.assert_recorded(&[]);
 }
-each!(before_call: auth_now, auth_later, rewrite, sign_now, sign_later);
+each_observed!(before_call: auth_now, auth_later, rewrite, sign_now, sign_later, observe, upstream);
 
 async fn before_the_first_poll<L, E: Debug>(case: Case<L>)
 where
@@ -46,6 +48,9 @@ where
 {
     let (mut service, watch) = case.service();
     for good in [true, false] {
+        if !good {
+            (case.spoil)(&watch);
+        }
         ready(&mut service).await.unwrap();
         let body = script().hangs();
         let log = body.log();
@@ -60,8 +65,9 @@ where
     drop(service);
     watch.assert_idle();
     watch.assert_alone();
+    case.assert_records(2);
 }
-each!(before_the_first_poll: auth_now, auth_later, rewrite, sign_now, sign_keyless, sign_later, sign_long);
+each_observed!(before_the_first_poll: auth_now, auth_later, rewrite, sign_now, sign_keyless, sign_later, sign_long, upstream);
 
 /// While a trait of the user's is asked.
 async fn while_asking<L, E: Debug>(case: Case<L>)
@@ -76,8 +82,9 @@ where
     assert_eq!((watch.held(), watch.calls(), log.polls()), (1, 0, 0));
     drop(future);
     assert_gone(service, &watch, &log);
+    case.assert_recorded(&[Outcome::ClientDisconnect]);
 }
-each!(while_asking: auth_later, sign_later);
+each_observed!(while_asking: auth_later, sign_later);
 
 /// While the body comes in that is to be signed.
 async fn while_reading<L, E: Debug>(case: Case<L>)
@@ -92,8 +99,9 @@ where
     assert_eq!((watch.held(), watch.calls(), log.bytes()), (1, 0, 10));
     drop(future);
     assert_gone(service, &watch, &log);
+    case.assert_recorded(&[Outcome::ClientDisconnect]);
 }
-each!(while_reading: sign_now, sign_later);
+each_observed!(while_reading: sign_now, sign_later);
 
 async fn while_the_inner_service_works<L, E: Debug>(case: Case<L>)
 where
@@ -108,8 +116,9 @@ where
     assert_eq!((watch.held(), watch.running()), (0, 1));
     drop(future);
     assert_gone(service, &watch, &log);
+    case.assert_recorded(&[Outcome::ClientDisconnect]);
 }
-each!(while_the_inner_service_works: auth_now, auth_later, rewrite, sign_now, sign_later);
+each_observed!(while_the_inner_service_works: auth_now, auth_later, rewrite, sign_now, sign_later, observe, upstream);
 
 /// While the rest of a refused body is read away.
 async fn while_draining<L, E: Debug>(case: Case<L>)
@@ -117,6 +126,7 @@ where
     L: Layer<Probe, Service: Stack<Error = E>>,
 {
     let (mut service, watch) = case.service();
+    (case.spoil)(&watch);
     ready(&mut service).await.unwrap();
     let body = script().data("half of it").hangs();
     let log = body.log();
@@ -127,8 +137,9 @@ where
     drop(service);
     watch.assert_idle();
     watch.assert_alone();
+    case.assert_recorded(&[case.outcome]);
 }
-each!(while_draining: auth_now, auth_later, rewrite, sign_now, sign_keyless, sign_later, sign_long);
+each_observed!(while_draining: auth_now, auth_later, rewrite, sign_now, sign_keyless, sign_later, sign_long, upstream);
 
 async fn amid_the_response<L, E: Debug>(case: Case<L>)
 where
@@ -149,5 +160,6 @@ where
     assert_eq!(watch.bodies(), 1);
     drop(body);
     assert_gone(service, &watch, &log);
+    case.assert_recorded(&[Outcome::ClientDisconnect]);
 }
-each!(amid_the_response: auth_now, auth_later, rewrite, sign_now, sign_later);
+each_observed!(amid_the_response: auth_now, auth_later, rewrite, sign_now, sign_later, observe, upstream);

@@ -1,21 +1,25 @@
 //! The layers, each with a request that it lets through and one that it refuses.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::{self, Parts};
 use http::{Request, Response};
 use http_body::Body;
+use tower::layer::util::Stack as Layers;
 use tower::{Layer, Service, ServiceExt};
 use tower_bedrock::auth::{Authenticate, GatewayAuthLayer, GatewayTokens, Gateways, bearer_token};
 use tower_bedrock::body::BoxError;
 use tower_bedrock::credentials::{Credentials, ProvideCredentials};
+use tower_bedrock::observe::{ObservabilityLayer, Outcome, Ring};
 use tower_bedrock::rewrite::BedrockPathRewriteLayer;
 use tower_bedrock::sign::SigV4SigningLayer;
+use tower_bedrock::upstream::UpstreamLayer;
 use tower_bedrock::{Principal, Rejection, RejectionKind};
 
-use crate::probe::{Probe, Watch};
+use crate::probe::{Probe, Readiness, Watch};
 use crate::script::Script;
 
 pub const PATH: &str = "/v1/acme/prod/aws-bedrock/bedrock-runtime/us-east-1/model/m/converse";
@@ -45,10 +49,6 @@ where
     type Reply = R;
 }
 
-/// What such a service answers.
-pub type Outcome<S> =
-    Result<<S as Service<Request<Script>>>::Response, <S as Service<Request<Script>>>::Error>;
-
 /// Waits until `service` is ready.
 pub async fn ready<S: Service<Request<Script>>>(service: &mut S) -> Result<(), S::Error> {
     service.ready().await.map(|_| ())
@@ -72,8 +72,12 @@ pub struct Case<L> {
     pub gives_back: bool,
     /// Steers the probe into what makes the layer refuse.
     pub spoil: fn(&Watch),
-    /// A body that is refused, if that is what this case is about.
+    /// The length of a body that is refused for it, if that is what this case is about.
     pub declared: Option<usize>,
+    /// What the outcome of a refusal is.
+    pub outcome: Outcome,
+    /// Where records go, if the layer is observed.
+    records: Option<Ring>,
 }
 
 impl<L> Case<L> {
@@ -83,6 +87,43 @@ impl<L> Case<L> {
     {
         let watch = Watch::default();
         (self.layer.layer(watch.probe()), watch)
+    }
+
+    /// The same with an observer around it.
+    pub fn observed(self) -> Case<Layers<L, ObservabilityLayer>> {
+        let records = Ring::new(100);
+        let observe = ObservabilityLayer::new().with_sink(records.clone());
+        Case {
+            layer: Layers::new(self.layer, observe),
+            good: self.good,
+            bad: self.bad,
+            status: self.status,
+            gives_back: self.gives_back,
+            spoil: self.spoil,
+            declared: self.declared,
+            outcome: self.outcome,
+            records: Some(records),
+        }
+    }
+
+    /// If it is observed, these records and no others were left, in this order.
+    #[track_caller]
+    pub fn assert_recorded(&self, outcomes: &[Outcome]) {
+        self.assert_records(outcomes.len());
+        let Some(records) = &self.records else {
+            return;
+        };
+        let mut found: Vec<Arc<_>> = records.snapshot();
+        found.sort_by(|a, b| a.id.cmp(&b.id));
+        let found: Vec<_> = found.iter().map(|record| record.outcome).collect();
+        assert_eq!(found, outcomes);
+    }
+
+    /// If it is observed, so many records were left.
+    #[track_caller]
+    pub fn assert_records(&self, count: usize) {
+        let found = self.records.as_ref().map(Ring::len);
+        assert!(found.is_none_or(|found| found == count), "{found:?}");
     }
 
     pub fn good(&self, body: Script) -> Request<Script> {
@@ -179,6 +220,8 @@ pub fn auth_now() -> Case<GatewayAuthLayer> {
         gives_back: true,
         spoil: |_| {},
         declared: None,
+        outcome: Outcome::Refused,
+        records: None,
     }
 }
 
@@ -199,6 +242,8 @@ pub fn rewrite() -> Case<BedrockPathRewriteLayer> {
         gives_back: false,
         spoil: |_| {},
         declared: None,
+        outcome: Outcome::Refused,
+        records: None,
     }
 }
 
@@ -212,6 +257,8 @@ pub fn sign_now() -> Case<SigV4SigningLayer> {
         gives_back: true,
         spoil: |_| {},
         declared: None,
+        outcome: Outcome::Refused,
+        records: None,
     }
 }
 
@@ -238,5 +285,35 @@ pub fn sign_long() -> Case<SigV4SigningLayer> {
         status: 413,
         declared: Some(40 << 20),
         ..sign_now()
+    }
+}
+
+/// Only watches.
+pub fn observe() -> Case<ObservabilityLayer> {
+    Case {
+        layer: ObservabilityLayer::new().with_sink(Ring::new(10)),
+        good: with_token,
+        bad: with_token,
+        status: 200,
+        gives_back: false,
+        spoil: |_| {},
+        declared: None,
+        outcome: Outcome::Complete,
+        records: None,
+    }
+}
+
+/// Refuses what its client is not ready for.
+pub fn upstream() -> Case<UpstreamLayer> {
+    Case {
+        layer: UpstreamLayer::new(),
+        good: by_url,
+        bad: by_url,
+        status: 502,
+        gives_back: true,
+        spoil: |watch| watch.readiness(Readiness::Broken),
+        declared: None,
+        outcome: Outcome::UpstreamError,
+        records: None,
     }
 }

@@ -23,6 +23,21 @@ macro_rules! each {
     };
 }
 
+/// The same, and once more with an `ObservabilityLayer` outside of the layer.
+macro_rules! each_observed {
+    ($check:ident: $($case:ident),+ $(,)?) => {
+        mod $check {
+            $(
+                #[tokio::test(start_paused = true)]
+                async fn $case() {
+                    super::$check(crate::cases::$case()).await;
+                    super::$check(crate::cases::$case().observed()).await;
+                }
+            )+
+        }
+    };
+}
+
 mod alone;
 mod bodies;
 mod cancel;
@@ -32,3 +47,4 @@ mod readiness;
 mod reading;
 mod traits;
 mod types;
+mod upstream;

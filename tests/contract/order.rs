@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use http::Request;
 use tower::{Layer, ServiceExt};
 use tower_bedrock::auth::{BearerTokens, GatewayAuthLayer};
+use tower_bedrock::observe::ObservabilityLayer;
 use tower_bedrock::rewrite::BedrockPathRewriteLayer;
 use tower_bedrock::sign::SigV4SigningLayer;
 use tower_bedrock::{Rejection, RejectionKind};
@@ -81,6 +82,12 @@ async fn sign_outside_rewrite() {
         auth().layer(SigV4SigningLayer::new(Vault).layer(inner))
     };
     assert_misordered(stack, to(PATH), [SIGN, REWRITE]).await;
+    // The observer knows the route of a request whose URI is absolute.
+    let stack = |probe| {
+        let inner = auth().layer(sign().layer(rewrite().layer(probe)));
+        ObservabilityLayer::new().layer(inner)
+    };
+    assert_misordered(stack, absolute(PATH), [SIGN, REWRITE]).await;
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ where
     assert_eq!(watch.calls(), 6);
     watch.assert_idle();
 }
-each!(calls_the_instance_that_was_polled: auth_now, auth_later, rewrite, sign_now, sign_later);
+each!(calls_the_instance_that_was_polled: auth_now, auth_later, rewrite, sign_now, sign_later, observe, upstream);
 
 async fn refusal_gives_readiness_back<L, E: Debug>(case: Case<L>)
 where
@@ -75,7 +75,7 @@ where
     waiting.await.unwrap();
     watch.assert_idle();
 }
-each!(pending_readiness_passes: auth_now, auth_later, rewrite, sign_now, sign_later);
+each!(pending_readiness_passes: auth_now, auth_later, rewrite, sign_now, sign_later, observe, upstream);
 
 async fn failed_readiness_passes<L>(case: Case<L>)
 where
@@ -87,7 +87,7 @@ where
     watch.readiness(Readiness::Open);
     assert!(ask(&mut service, case.good(script())).await.is_ok());
 }
-each!(failed_readiness_passes: auth_now, auth_later, rewrite, sign_now, sign_later);
+each!(failed_readiness_passes: auth_now, auth_later, rewrite, sign_now, sign_later, observe);
 
 async fn failure_passes<L>(case: Case<L>)
 where
@@ -99,4 +99,4 @@ where
     assert_eq!(outcome.err(), Some(ProbeError::Failed));
     watch.assert_idle();
 }
-each!(failure_passes: auth_now, auth_later, rewrite, sign_now, sign_later);
+each!(failure_passes: auth_now, auth_later, rewrite, sign_now, sign_later, observe);

@@ -6,9 +6,15 @@ use http_body::Body;
 use tower_bedrock::auth::{self, BearerTokens, GatewayAuth, GatewayAuthLayer, Gateways};
 use tower_bedrock::body::{Buffered, RequestBody, ResponseBody, UpstreamBody};
 use tower_bedrock::credentials::{Credentials, StoredKey, StoredKeys};
+use tower_bedrock::observe::{
+    self, JsonLines, Observability, ObservabilityLayer, ObservedBody, Ring, Tracing,
+};
 use tower_bedrock::rewrite::{self, BedrockPathRewrite, BedrockPathRewriteLayer, Endpoints};
 use tower_bedrock::sign::{self, SigV4Signing, SigV4SigningLayer, SignedBody};
-use tower_bedrock::{ConfigError, Context, Policy, Principal, Rejection, RouteConfig, reject};
+use tower_bedrock::upstream::{self, HyperClient, TimedBody, Upstream, UpstreamLayer};
+use tower_bedrock::{
+    ConfigError, Context, Gateway, Policy, Principal, Rejection, RouteConfig, reject,
+};
 
 fn shared<T: Send + Sync + Clone + 'static>() {}
 fn sent<T: Send>() {}
@@ -21,6 +27,8 @@ fn service<S: Send + Sync + Clone + 'static>() {
     shared::<GatewayAuth<S>>();
     shared::<BedrockPathRewrite<S>>();
     shared::<SigV4Signing<S>>();
+    shared::<Observability<S>>();
+    shared::<Upstream<S>>();
 }
 
 fn future<S: Send, B: Send, F: Send>() {
@@ -28,6 +36,8 @@ fn future<S: Send, B: Send, F: Send>() {
     sent::<rewrite::ResponseFuture<F, B>>();
     sent::<sign::ResponseFuture<S, B, F>>();
     sent::<reject::ResponseFuture<F, B>>();
+    sent::<observe::ResponseFuture<F>>();
+    sent::<upstream::ResponseFuture<F, B>>();
     shown::<auth::ResponseFuture<S, B, F>>();
     shown::<sign::ResponseFuture<S, B, F>>();
 }
@@ -42,11 +52,17 @@ fn request_body<B: Body + Send + Unpin>() {
 fn response_body<R: Body + Send + Unpin>() {
     sent::<ResponseBody<R>>();
     unpin::<ResponseBody<R>>();
+    sent::<ObservedBody<R>>();
+    unpin::<ObservedBody<R>>();
+    sent::<TimedBody<R>>();
+    unpin::<TimedBody<R>>();
 }
 
 /// Nothing at all is asked of the inner body.
 fn any_body<R>() {
     default::<ResponseBody<R>>();
+    default::<ObservedBody<R>>();
+    default::<TimedBody<R>>();
 }
 
 #[test]
@@ -62,9 +78,17 @@ fn bounds() {
     shared::<GatewayAuthLayer>();
     shared::<BedrockPathRewriteLayer>();
     shared::<SigV4SigningLayer>();
+    shared::<ObservabilityLayer>();
+    shared::<UpstreamLayer>();
+    shared::<HyperClient>();
+    shared::<Gateway>();
     shown::<GatewayAuthLayer>();
     shown::<BedrockPathRewriteLayer>();
     shown::<SigV4SigningLayer>();
+    shown::<ObservabilityLayer>();
+    shown::<UpstreamLayer>();
+    shown::<HyperClient>();
+    shown::<Gateway>();
 
     shared::<Gateways>();
     shared::<BearerTokens>();
@@ -78,6 +102,9 @@ fn bounds() {
     shared::<Context>();
     shared::<Rejection>();
     shared::<ConfigError>();
+    shared::<Ring>();
+    shared::<Tracing>();
+    shared::<JsonLines>();
     shared::<Buffered>();
     sent::<UpstreamBody>();
     unpin::<UpstreamBody>();
