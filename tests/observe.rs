@@ -872,6 +872,12 @@ impl Write for Shared {
 }
 
 impl Shared {
+    fn count(&self) -> usize {
+        let written = self.written.lock().unwrap();
+        let lines = written.split(|&byte| byte == b'\n');
+        lines.filter(|line| !line.is_empty()).count()
+    }
+
     fn lines(&self) -> Vec<serde_json::Value> {
         let written = String::from_utf8(self.written.lock().unwrap().clone()).unwrap();
         assert!(written.is_empty() || written.ends_with('\n'));
@@ -903,11 +909,7 @@ fn json_lines_are_written_and_flushed() {
     }
     drop(sink);
     drop(second);
-    assert_eq!(
-        writer.lines().len(),
-        1001,
-        "the last handle writes what waits"
-    );
+    assert_eq!(writer.count(), 1001, "the last handle writes what waits");
 }
 
 #[test]
@@ -926,7 +928,7 @@ fn json_lines_that_find_no_place_are_counted() {
     assert_eq!(sink.dropped(), 5000 - 4096);
     drop(held);
     sink.flush();
-    assert_eq!(writer.lines().len(), 4097);
+    assert_eq!(writer.count(), 4097);
 
     writer.fails.store(true, Ordering::SeqCst);
     sink.record(&record);
@@ -935,7 +937,7 @@ fn json_lines_that_find_no_place_are_counted() {
     writer.fails.store(false, Ordering::SeqCst);
     sink.record(&record);
     sink.flush();
-    assert_eq!(writer.lines().len(), 4098);
+    assert_eq!(writer.count(), 4098);
     assert_eq!(sink.dropped(), 905);
 }
 
