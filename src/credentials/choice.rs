@@ -28,9 +28,10 @@ const DEFAULT: &str = "default";
 #[derive(Debug, Clone, Default)]
 pub struct StoredKeys {
     /// By account, then by gateway: looked up without building a key.
-    gateways: Arc<HashMap<Box<str>, HashMap<Box<str>, Aliases>>>,
+    gateways: Arc<HashMap<Box<str>, Gateways>>,
 }
 
+type Gateways = HashMap<Box<str>, Aliases>;
 type Aliases = BTreeMap<Box<str>, StoredKey>;
 
 impl StoredKeys {

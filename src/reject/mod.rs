@@ -16,7 +16,7 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use http::header::{CONTENT_TYPE, EXPECT};
 use http::{Method, StatusCode, request};
@@ -132,7 +132,11 @@ impl Rejection {
 
     /// Two layers stand in the wrong order.
     pub(crate) fn misordered(outer: &'static str, inner: &'static str) -> Self {
-        tracing::error!(outer, inner, "layers are stacked in the wrong order");
+        // Each such request says the same.
+        static LOGGED: Once = Once::new();
+        LOGGED.call_once(|| {
+            tracing::error!(outer, inner, "layers are stacked in the wrong order");
+        });
         Self::new(
             RejectionKind::StackMisordered,
             format!("StackMisordered: {outer} must be outside of {inner}, and each there once"),
