@@ -130,6 +130,7 @@ mod body;
 mod frames;
 mod layer;
 mod observation;
+mod place;
 mod reader;
 mod record;
 mod scan;

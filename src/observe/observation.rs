@@ -8,12 +8,12 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Body;
 
+use super::place::place;
 use super::reader::{Progress, Reader, Reading};
 use super::record::{Outcome, Record};
 use super::sink::Sinks;
 use crate::context::{Context, Principal};
 use crate::reject::{Dialect, Rejection};
-use crate::route::{CompatEndpoint, MAX_PATH, Operation, Surface, decode, partition};
 
 pub(super) const LOG_ID: HeaderName = HeaderName::from_static("cf-aig-log-id");
 pub(super) const EVENT_ID: HeaderName = HeaderName::from_static("cf-aig-event-id");
@@ -255,47 +255,6 @@ fn judge(
         }
         End::Whole | End::Dropped => (Outcome::Complete, None),
     }
-}
-
-/// What the path tells.
-fn place(record: &mut Record, context: &Context) {
-    let Some(uri) = context.inbound() else {
-        return;
-    };
-    let path = uri.path();
-    record.path = path
-        .get(..path.floor_char_boundary(MAX_PATH))
-        .unwrap_or_default()
-        .to_owned();
-    let Some(route) = context.route() else {
-        // No gateway: Bedrock's own URL.
-        let (operation, model) = Operation::parse(path.trim_start_matches('/'));
-        record.operation = known(operation);
-        record.model = model.map(|model| decode(model).into_owned());
-        let mut labels = uri.host().unwrap_or_default().split('.');
-        let region = labels.find(|label| partition(label).is_some());
-        record.region = region.map(str::to_owned);
-        return;
-    };
-    record.account_id = Some(route.account().to_owned());
-    record.gateway_id = Some(route.gateway().to_owned());
-    record.model = route.model().map(Cow::into_owned);
-    match route.surface() {
-        Surface::Native {
-            region, operation, ..
-        } => {
-            record.region = Some(region.to_owned());
-            record.operation = known(operation);
-        }
-        Surface::Compat(CompatEndpoint::ChatCompletions) => {
-            record.operation = Some(Operation::ChatCompletions.as_str());
-        }
-        Surface::Compat(CompatEndpoint::Models) => record.operation = Some("Models"),
-    }
-}
-
-fn known(operation: Operation) -> Option<&'static str> {
-    Some(operation.as_str()).filter(|_| operation != Operation::Other)
 }
 
 /// The name of the error that an upstream answers with.

@@ -72,7 +72,7 @@ pub struct Record {
     /// How often the request was sent upstream.
     pub attempts: Option<u32>,
     /// Nothing sets it yet.
-    metadata: (),
+    metadata: Option<()>,
     /// The answer came from a cache.
     pub cached: bool,
     /// Which of several fallbacks answered.
@@ -116,7 +116,7 @@ impl Record {
             stop_reason: None,
             upstream_request_id: None,
             attempts: None,
-            metadata: (),
+            metadata: None,
             cached: false,
             step: 0,
             event_id,

@@ -106,7 +106,7 @@ impl Sink for JsonLines {
     fn record(&self, record: &Arc<Record>) {
         let queue = self.0.queue.as_ref();
         let message = Message::Record(Arc::clone(record));
-        if !queue.is_some_and(|queue| queue.try_send(message).is_ok()) {
+        if queue.is_none_or(|queue| queue.try_send(message).is_err()) {
             self.0.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
