@@ -71,7 +71,7 @@ impl HyperClient {
             pool_idle_timeout: POOL_IDLE_TIMEOUT,
             max_idle_per_host: usize::MAX,
             endpoint: None,
-            roots: Arc::new(tls::native_roots()),
+            roots: tls::native_roots(),
         })
     }
 

@@ -1,6 +1,6 @@
 //! Whose certificates are trusted.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -8,16 +8,19 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::error::ConfigError;
 
-/// The roots that the operating system trusts.
-pub(super) fn native_roots() -> RootCertStore {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() {
-        // Not a failure: `http` endpoints need none, and roots may still be added.
-        tracing::warn!(errors = ?found.errors, "no root certificates found on this system");
-    }
-    roots
+/// The roots that the operating system trusts: hundreds of files to read, so only once.
+pub(super) fn native_roots() -> Arc<RootCertStore> {
+    static ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
+        let found = rustls_native_certs::load_native_certs();
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(found.certs);
+        if roots.is_empty() {
+            // Not a failure: `http` endpoints need none, and roots may still be added.
+            tracing::warn!(errors = ?found.errors, "no root certificates found on this system");
+        }
+        Arc::new(roots)
+    });
+    Arc::clone(&ROOTS)
 }
 
 /// Adds the certificates in `pem`.
