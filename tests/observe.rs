@@ -163,6 +163,7 @@ fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Task::from_waker(Waker::noop()))
 }
 
+#[allow(clippy::type_complexity)] // as `Body` has it
 fn next<B: Body + Unpin>(body: &mut B) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
     Pin::new(body).poll_frame(&mut Task::from_waker(Waker::noop()))
 }

@@ -144,9 +144,8 @@ async fn bodies_that_cannot_be_served() {
     let _ = stream.read_to_string(&mut answer).await;
     let records = || stack.records.snapshot();
     eventually("a record of the short body", || records().len() == 3).await;
-    assert_eq!(
-        records()[0].status_code.is_some_and(|status| status != 400),
-        false,
+    assert!(
+        matches!(records()[0].status_code, None | Some(400)),
         "{answer}"
     );
 

@@ -12,7 +12,7 @@ use super::token::{Hashes, bearer_token, hash, refusal};
 use crate::context::{Context, Policy, Principal};
 use crate::error::ConfigError;
 use crate::reject::{Rejection, RejectionKind};
-use crate::route::{RouteConfig, check_name};
+use crate::route::{Excerpt, RouteConfig, check_name};
 
 /// One gateway: its name, who may use it, and for what.
 #[derive(Debug, Clone)]
@@ -190,7 +190,11 @@ impl Gateways {
         known.map(|entry| &**entry).ok_or_else(|| {
             Rejection::new(
                 RejectionKind::UnknownGateway,
-                "there is no such gateway: check account_id and gateway_id in the path",
+                format!(
+                    "there is no gateway {}/{}: check account_id and gateway_id in the path",
+                    Excerpt(account),
+                    Excerpt(gateway)
+                ),
             )
         })
     }

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use http::{Extensions, Uri, request};
 
-use crate::reject::{Manner, Rejection};
+use crate::reject::{Manner, Rejection, RejectionKind};
 use crate::route::{Route, RouteConfig, Spans};
 
 mod credential;
@@ -49,7 +49,7 @@ struct Facts {
     passed: AtomicU8,
     /// The URI as it arrived.
     inbound: OnceLock<Uri>,
-    spans: OnceLock<Spans>,
+    parsed: OnceLock<Parsed>,
     manner: OnceLock<Manner>,
     principal: OnceLock<Principal>,
     key_choice: OnceLock<KeyChoice>,
@@ -63,6 +63,14 @@ struct Facts {
     sent_at: AtomicU64,
     /// `u64::MAX` is "not known".
     request_size: AtomicU64,
+}
+
+/// A parsed path.
+struct Parsed {
+    spans: Spans,
+    len: usize,
+    /// The path itself, if it is not the inbound one: something has changed it in between.
+    uri: Option<Uri>,
 }
 
 /// A layer that wants to know whether it, or one that should come later, was passed before.
@@ -112,7 +120,7 @@ impl Context {
             claimed: AtomicBool::new(false),
             passed: AtomicU8::new(0),
             inbound: OnceLock::new(),
-            spans: OnceLock::new(),
+            parsed: OnceLock::new(),
             manner: OnceLock::new(),
             principal: OnceLock::new(),
             key_choice: OnceLock::new(),
@@ -139,7 +147,9 @@ impl Context {
 
     /// The parsed path, once it is known.
     pub fn route(&self) -> Option<Route<'_>> {
-        Some(self.0.spans.get()?.on(self.inbound()?.path()))
+        let parsed = self.0.parsed.get()?;
+        let uri = parsed.uri.as_ref().or(self.inbound())?;
+        Some(parsed.spans.on(uri.path()))
     }
 
     /// Who is calling, once that is known.
@@ -203,11 +213,24 @@ impl Context {
         config: &RouteConfig,
     ) -> Result<Route<'a>, Rejection> {
         let path = uri.path();
-        if let Some(spans) = self.0.spans.get() {
-            return Ok(spans.on(path));
+        if let Some(parsed) = self.0.parsed.get() {
+            return match parsed.len == path.len() {
+                true => Ok(parsed.spans.on(path)),
+                false => Err(Rejection::new(
+                    RejectionKind::StackMisordered,
+                    "StackMisordered: the path was changed between two layers that read it",
+                )),
+            };
         }
-        let spans = config.parse(path)?;
-        Ok(self.0.spans.get_or_init(|| spans).on(path))
+        let parsed = Parsed {
+            spans: config.parse(path)?,
+            len: path.len(),
+            uri: self
+                .inbound()
+                .filter(|inbound| inbound.path() != path)
+                .map(|_| uri.clone()),
+        };
+        Ok(self.0.parsed.get_or_init(|| parsed).spans.on(path))
     }
 
     #[cfg(any(feature = "rewrite", feature = "observe"))]

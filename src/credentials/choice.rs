@@ -10,7 +10,7 @@ use super::{Credentials, ProvideCredentials, StoredKey};
 use crate::context::{Context, KeyChoice};
 use crate::error::ConfigError;
 use crate::reject::{Rejection, RejectionKind};
-use crate::route::check_name;
+use crate::route::{Excerpt, check_name};
 
 /// The alias of the key that is used where none is named.
 const DEFAULT: &str = "default";
@@ -93,11 +93,8 @@ impl StoredKeys {
 }
 
 fn unknown_alias(alias: &http::HeaderValue, aliases: Option<&Aliases>) -> Rejection {
-    let asked: String = String::from_utf8_lossy(alias.as_bytes())
-        .chars()
-        .take(64)
-        .flat_map(char::escape_debug)
-        .collect();
+    let asked = String::from_utf8_lossy(alias.as_bytes());
+    let asked = Excerpt(&asked);
     let known: Vec<String> = aliases
         .into_iter()
         .flat_map(BTreeMap::keys)

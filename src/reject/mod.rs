@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::{Arc, Once};
 
 use http::header::{CONTENT_TYPE, EXPECT};
-use http::{Method, StatusCode, request};
+use http::{Method, StatusCode, Version, request};
 
 mod drain;
 mod future;
@@ -67,10 +67,12 @@ impl Manner {
         };
         Self {
             dialect,
-            awaits_continue: head
-                .headers
-                .get(EXPECT)
-                .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")),
+            // Over HTTP/2 the stream would be reset under the client, and some then lose the answer.
+            awaits_continue: head.version < Version::HTTP_2
+                && head
+                    .headers
+                    .get(EXPECT)
+                    .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")),
         }
     }
 }

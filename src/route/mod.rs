@@ -406,7 +406,7 @@ impl<'a> Cursor<'a> {
 }
 
 /// The beginning of something a client sent, safe to show in an error text.
-struct Excerpt<'a>(&'a str);
+pub(crate) struct Excerpt<'a>(pub(crate) &'a str);
 
 impl std::fmt::Display for Excerpt<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

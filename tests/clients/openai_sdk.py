@@ -24,7 +24,7 @@ def refused(kind, status, path, token, text, http2):
         assert (error.type, error.code) == ("invalid_request_error", "invalid_api_key"), error.body
         assert error.body["message"] and error.body["message"] in str(error), error
     else:
-        assert "4013" in str(error), error
+        assert "4013" in error.response.text, error.response.text
     assert error.response.http_version == ("HTTP/2" if http2 else "HTTP/1.1"), error.response.http_version
     assert error.response.headers["cf-aig-log-id"], error.response.headers
     assert len(sent) == 1 and seen() == [], (len(sent), seen())
