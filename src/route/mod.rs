@@ -14,14 +14,15 @@ use std::sync::Arc;
 
 use http::Method;
 
-use crate::error::ConfigError;
-use crate::reject::{Rejection, RejectionKind};
-
 mod check;
+mod config;
 mod host;
 mod operation;
 mod region;
 
+pub use self::config::RouteConfig;
+#[cfg(any(feature = "auth", feature = "sign"))]
+pub(crate) use self::config::check_name;
 pub use self::operation::Operation;
 
 #[cfg(feature = "observe")]
@@ -31,97 +32,6 @@ pub(crate) use self::region::partition;
 
 /// Longest path that is accepted, in bytes.
 pub const MAX_PATH: usize = 8 * 1024;
-
-/// Where the gateway's paths begin.
-///
-/// ```
-/// use tower_bedrock::RouteConfig;
-///
-/// # fn main() -> Result<(), tower_bedrock::ConfigError> {
-/// let routes = RouteConfig::new().with_prefix("/ai")?; // serves /ai/v1/{account}/{gateway}/…
-/// let domain = RouteConfig::new().with_custom_domain("acme", "prod")?; // also serves /aws-bedrock/…
-/// # Ok(()) }
-/// ```
-#[derive(Debug, Clone, Default)]
-pub struct RouteConfig {
-    prefix: Arc<str>,
-    fixed: Option<Arc<(Box<str>, Box<str>)>>,
-}
-
-impl RouteConfig {
-    /// Paths begin at the root and name account and gateway.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Paths begin below `prefix`, such as `/ai`.
-    ///
-    /// # Errors
-    /// If `prefix` does not begin with a slash or holds a character that is not allowed in a path.
-    pub fn with_prefix(mut self, prefix: &str) -> Result<Self, ConfigError> {
-        let trimmed = prefix.trim_end_matches('/');
-        let fits = |b: u8| b == b'/' || is_unreserved(b);
-        if !(trimmed.is_empty() || trimmed.starts_with('/')) || !trimmed.bytes().all(fits) {
-            return Err(ConfigError::new(
-                "prefix",
-                "must begin with a slash and hold letters, digits, `-._~` and slashes only",
-            ));
-        }
-        self.prefix = trimmed.into();
-        Ok(self)
-    }
-
-    /// Also accepts paths that begin with `/aws-bedrock/` or `/compat/`, for this gateway.
-    ///
-    /// # Errors
-    /// If `account` or `gateway` cannot stand in a path.
-    pub fn with_custom_domain(mut self, account: &str, gateway: &str) -> Result<Self, ConfigError> {
-        check_name("account_id", account)?;
-        check_name("gateway_id", gateway)?;
-        self.fixed = Some(Arc::new((account.into(), gateway.into())));
-        Ok(self)
-    }
-
-    /// Reads `path`.
-    pub(crate) fn parse(&self, path: &str) -> Result<Spans, Rejection> {
-        if path.len() > MAX_PATH {
-            return Err(bad_path(format!(
-                "the path is longer than {MAX_PATH} bytes"
-            )));
-        }
-        let inner = path
-            .strip_prefix(&*self.prefix)
-            .and_then(|inner| inner.strip_prefix('/'))
-            .ok_or_else(not_found)?;
-        let mut at = Cursor::new(path, path.len() - inner.len());
-        let (names, provider) = match (at.next(), &self.fixed) {
-            (Some("v1"), _) => {
-                let account = at.next_range().filter(|r| !r.is_empty());
-                let gateway = at.next_range().filter(|r| !r.is_empty());
-                let (Some(account), Some(gateway)) = (account, gateway) else {
-                    return Err(not_found());
-                };
-                let provider = at.next().ok_or_else(not_found)?;
-                (Names::InPath(account, gateway), provider)
-            }
-            (Some(provider @ ("aws-bedrock" | "compat")), Some(fixed)) => {
-                (Names::Fixed(Arc::clone(fixed)), provider)
-            }
-            _ => return Err(not_found()),
-        };
-        let surface = match provider {
-            "aws-bedrock" => parse_native(&mut at)?,
-            "compat" => parse_compat(at.rest()).ok_or_else(not_found)?,
-            other => {
-                return Err(bad_path(format!(
-                    "unknown provider \"{}\": this gateway serves \"aws-bedrock\" and \"compat\"",
-                    Excerpt(other)
-                )));
-            }
-        };
-        Ok(Spans { names, surface })
-    }
-}
 
 /// Which API of Bedrock a path belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -281,130 +191,9 @@ enum SurfaceSpans {
     },
     Compat(CompatEndpoint),
 }
-
-fn parse_native(at: &mut Cursor<'_>) -> Result<SurfaceSpans, Rejection> {
-    let service = match at.next().unwrap_or_default() {
-        "bedrock-runtime" => Service::Runtime,
-        "bedrock-mantle" => Service::Mantle,
-        other => {
-            return Err(bad_path(format!(
-                "unknown service \"{}\" after /aws-bedrock/: expected bedrock-runtime or bedrock-mantle",
-                Excerpt(other)
-            )));
-        }
-    };
-    let region = at.next_range().unwrap_or_default();
-    let name = slice(at.path, &region);
-    if partition(name).is_none() {
-        return Err(bad_path(format!(
-            "\"{}\" is not an AWS region: expected one such as us-east-1 after /{}/",
-            Excerpt(name),
-            service.as_str()
-        )));
-    }
-    // SDKs whose base URL ends with a slash send `us-east-1//model/…`.
-    let rest = at.rest().trim_start_matches('/');
-    if rest.is_empty() {
-        return Err(bad_path(
-            "the path ends after the region: expected an operation such as model/{modelId}/converse"
-                .to_owned(),
-        ));
-    }
-    check::rest(rest).map_err(|problem| bad_path(problem.to_owned()))?;
-    let start = at.path.len() - rest.len();
-    let (operation, model) = Operation::parse(rest);
-    let model = model.map(|model| {
-        // The model follows `model/`.
-        let from = start + "model/".len();
-        from..from + model.len()
-    });
-    Ok(SurfaceSpans::Native {
-        service,
-        region,
-        rest: start,
-        operation,
-        model,
-    })
-}
-
-fn parse_compat(rest: &str) -> Option<SurfaceSpans> {
-    let endpoint = match rest.strip_suffix('/').unwrap_or(rest) {
-        "chat/completions" => CompatEndpoint::ChatCompletions,
-        "models" => CompatEndpoint::Models,
-        _ => return None,
-    };
-    Some(SurfaceSpans::Compat(endpoint))
-}
-
-/// Refuses names that could not be told apart, or not be written, in a path.
-pub(crate) fn check_name(setting: &'static str, name: &str) -> Result<(), ConfigError> {
-    if (1..=64).contains(&name.len())
-        && name.bytes().all(is_unreserved)
-        && !matches!(name, "." | "..")
-    {
-        return Ok(());
-    }
-    Err(ConfigError::new(
-        setting,
-        "must have 1 to 64 characters, each a letter, a digit or one of `-._~`",
-    ))
-}
-
-fn is_unreserved(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b"-._~".contains(&b)
-}
-
-fn not_found() -> Rejection {
-    Rejection::new(
-        RejectionKind::NotFound,
-        "no such path: expected /v1/{account_id}/{gateway_id}/aws-bedrock/bedrock-runtime/{region}/… \
-         or /v1/{account_id}/{gateway_id}/compat/chat/completions",
-    )
-}
-
-fn bad_path(text: String) -> Rejection {
-    Rejection::new(RejectionKind::InvalidPath, text)
-}
-
 fn slice<'a>(path: &'a str, range: &Range<usize>) -> &'a str {
     path.get(range.clone()).unwrap_or_default()
 }
-
-/// Walks over the segments of a path.
-struct Cursor<'a> {
-    path: &'a str,
-    at: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn new(path: &'a str, at: usize) -> Self {
-        Self { path, at }
-    }
-
-    fn rest(&self) -> &'a str {
-        self.path.get(self.at..).unwrap_or_default()
-    }
-
-    /// The next segment; `None` at the end of the path.
-    fn next_range(&mut self) -> Option<Range<usize>> {
-        let rest = self
-            .path
-            .get(self.at..)
-            .filter(|_| self.at <= self.path.len())?;
-        let from = self.at;
-        let len = rest.find('/').unwrap_or(rest.len());
-        if rest.is_empty() {
-            return None;
-        }
-        self.at = (from + len + 1).min(self.path.len());
-        Some(from..from + len)
-    }
-
-    fn next(&mut self) -> Option<&'a str> {
-        self.next_range().map(|range| slice(self.path, &range))
-    }
-}
-
 /// The beginning of something a client sent, safe to show in an error text.
 pub(crate) struct Excerpt<'a>(pub(crate) &'a str);
 
