@@ -133,9 +133,19 @@ pub mod gateway;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 
+#[cfg(feature = "auth")]
+pub use self::auth::GatewayAuthLayer;
 #[cfg(feature = "gateway")]
 #[doc(inline)]
 pub use self::gateway::{Gateway, GatewayBody, GatewayBuilder};
+#[cfg(feature = "observe")]
+pub use self::observe::ObservabilityLayer;
+#[cfg(feature = "rewrite")]
+pub use self::rewrite::BedrockPathRewriteLayer;
+#[cfg(feature = "sign")]
+pub use self::sign::SigV4SigningLayer;
+#[cfg(feature = "upstream")]
+pub use self::upstream::UpstreamLayer;
 
 #[doc(inline)]
 pub use self::{
