@@ -83,8 +83,12 @@
 //! # Limits of the server before it
 //! What hyper itself refuses never reaches a layer, so it has no envelope, no log id and no
 //! record: a request target with a character that `http::Uri` does not know, one longer than
-//! 64 KiB, more than 100 headers, a head larger than the server's buffer, `Content-Length` beside
-//! `Transfer-Encoding`.
+//! 64 KiB, more than 100 headers, a head larger than the server's buffer. Of
+//! `Content-Length` beside `Transfer-Encoding` hyper drops the former (RFC 9112 §6.3).
+//!
+//! A record begins when the service is called. Adapters that call it only when their future is
+//! first polled lose the request of a client that is gone by then; `examples/gateway/server.rs`
+//! calls at once.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // The root leaves serve all layers; with some of these left out, not all of a leaf is used.
 #![cfg_attr(

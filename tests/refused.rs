@@ -239,7 +239,7 @@ async fn allow_lists() {
             format!("{lists}/us-east-1/model/amazon.nova/converse"),
             "model",
         ),
-        (format!("{lists}/us-east-1/model/x/%63onverse"), "Other"),
+        (format!("{lists}/us-east-1/model/x/%63onverse"), "model"),
     ] {
         check(&stack, case(path, &[GOOD], LIST, says)).await;
     }

@@ -231,6 +231,24 @@ async fn a_client_that_leaves_takes_the_upstream_request_along() {
 }
 
 #[tokio::test]
+async fn a_client_that_is_gone_at_once_leaves_a_record_too() {
+    let (stack, address) = served().await;
+    let request = format!(
+        "{}content-length: {}\r\n\r\n{CONVERSE}",
+        head(&converse(), ""),
+        CONVERSE.len()
+    );
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+    }
+    let records = || stack.records.snapshot().len();
+    eventually("twenty records", || records() == 20).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(records(), 20);
+}
+
+#[tokio::test]
 async fn broken_streams_are_never_ended_cleanly() {
     for (model, outcome, clean) in [
         ("us.anthropic.fault.cut", "upstream_cut", false),

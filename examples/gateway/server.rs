@@ -6,17 +6,17 @@ use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use hyper::service::{Service as _, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -107,11 +107,14 @@ where
         .max_header_list_size(128 * 1024);
 
     let seen = Arc::new(AtomicBool::new(false));
-    let service = TowerToHyperService::new(service);
     let service = service_fn({
         let seen = Arc::clone(&seen);
         move |request| {
             seen.store(true, Ordering::Relaxed);
+            // Called now, not when the future is first polled, as an adapter would: a client that
+            // is gone by then leaves its record all the same. Both services are always ready.
+            let mut service = service.clone();
+            let _ = service.poll_ready(&mut Context::from_waker(Waker::noop()));
             service.call(request)
         }
     });

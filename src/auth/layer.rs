@@ -8,7 +8,7 @@ use std::task::{Context as Task, Poll, ready};
 
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -161,20 +161,26 @@ fn admit(
     head: &mut Parts,
 ) -> Result<(), Rejection> {
     let by_own_header = head.headers.remove(CF_AIG_AUTHORIZATION).is_some();
-    let mut values = head.headers.get_all(AUTHORIZATION).iter();
-    let value = values.next();
-    if values.next().is_some() {
-        return Err(Rejection::new(
-            RejectionKind::ClientCredentials,
-            "the header authorization was sent twice",
-        ));
-    }
     let consumed = !by_own_header && !principal.keeps_authorization();
-    let is_ours = value
-        .and_then(bearer)
-        .is_some_and(|token| consumed || auth.is_gateway_token(token));
-    if is_ours {
+    let is_ours = |value: &HeaderValue| {
+        bearer(value).is_some_and(|token| consumed || auth.is_gateway_token(token))
+    };
+    let values = head.headers.get_all(AUTHORIZATION);
+    if values.iter().any(is_ours) {
+        let several = values.iter().count() > 1;
+        if several && !by_own_header {
+            return Err(Rejection::new(
+                RejectionKind::ClientCredentials,
+                "the header authorization was sent twice",
+            ));
+        }
+        // What is left, if anything, is the caller's own credential.
+        let others = values.iter().filter(|value| !is_ours(value)).cloned();
+        let others: Vec<HeaderValue> = others.collect();
         head.headers.remove(AUTHORIZATION);
+        for value in others {
+            head.headers.append(AUTHORIZATION, value);
+        }
     }
     if let Some(context) = Context::get(&head.extensions) {
         context.set_principal(principal);

@@ -121,6 +121,12 @@ impl ClientCredential {
                     "the header authorization holds no token after Bearer",
                 ));
             }
+            // A proxy may have folded two headers into one; a gateway token could hide in it.
+            if rest.trim().contains([' ', '\t', ',']) {
+                return Err(refusal(
+                    "the header authorization holds more than one token after Bearer",
+                ));
+            }
             return Ok(Self::ApiKey);
         }
         if scheme == SIGV4 {
@@ -262,6 +268,8 @@ mod tests {
             head("", &["Basic YTpi"], None),
             head("", &["Bearer"], None),
             head("", &["Bearer  "], None),
+            head("", &["Bearer a, Bearer b"], None),
+            head("", &["Bearer a,b"], None),
             head("", &[""], None),
             head("", &["AWS4-HMAC-SHA256"], None),
             head("", &["AWS4-HMAC-SHA256 garbage"], None),

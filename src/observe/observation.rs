@@ -98,6 +98,7 @@ impl Observation {
             reader: (is_upstream && !is_bodiless).then(|| Reader::new(status, headers)),
             latency: context
                 .sent_after()
+                .filter(|_| is_upstream)
                 .map(|sent| context.started().elapsed().saturating_sub(sent)),
             first_byte: None,
             first_content: None,

@@ -58,6 +58,8 @@ impl Endpoints {
             .filter(|s| ["http", "https"].contains(&s.as_str()));
         let host = host_value(&uri).filter(|host| !host.is_empty());
         let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
+        let written = uri.authority().map_or("", Authority::as_str);
+        let bare = bare && !written.contains('@') && !written.ends_with(':');
         let (Some(scheme), Some(host), true) = (scheme, host, bare) else {
             return Err(problem());
         };
@@ -304,6 +306,8 @@ mod tests {
             "http://h/x",
             "http://h?x",
             "http://a b",
+            "http://127.0.0.1:",
+            "http://user:password@h",
         ] {
             assert!(Endpoints::fixed(bad).is_err(), "{bad}");
         }

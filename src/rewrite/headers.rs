@@ -1,6 +1,6 @@
 //! Which headers stop here.
 
-use http::header::{CONNECTION, HeaderMap, HeaderName};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
 
 use crate::reject::{Rejection, RejectionKind};
 
@@ -44,6 +44,10 @@ pub(super) fn strip_request(headers: &mut HeaderMap) {
 
 /// Removes what speaks about the upstream connection only.
 pub(super) fn strip_response(headers: &mut HeaderMap) {
+    // A length beside it is not that of the body (RFC 9112 §6.3).
+    if headers.contains_key(TRANSFER_ENCODING) {
+        headers.remove(CONTENT_LENGTH);
+    }
     remove_named_in_connection(headers);
     remove(headers, |name| {
         HOP_BY_HOP.contains(&name) || name.starts_with("proxy-")
@@ -83,6 +87,25 @@ pub(super) fn check_connection(headers: &HeaderMap) -> Result<(), Rejection> {
             ),
         )),
     }
+}
+
+/// Refuses a body whose end two readers could see in different places, or that is still encoded
+/// for the way to here (RFC 9112 §6.1).
+pub(super) fn check_framing(headers: &HeaderMap) -> Result<(), Rejection> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter().peekable();
+    if codings.peek().is_some() && headers.contains_key(CONTENT_LENGTH) {
+        return Err(Rejection::new(
+            RejectionKind::InvalidBody,
+            "the request has both content-length and transfer-encoding: send one of them",
+        ));
+    }
+    if codings.any(|value| !value.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+        return Err(Rejection::new(
+            RejectionKind::UnsupportedEncoding,
+            "the header transfer-encoding is not supported but for chunked",
+        ));
+    }
+    Ok(())
 }
 
 /// Refuses a client's signature over a header that is about to be removed.
@@ -198,6 +221,8 @@ mod tests {
             "connection=x-hop",
             "x-hop",
             "keep-alive",
+            "transfer-encoding=chunked",
+            "content-length=5",
             "via",
         ]);
         strip_response(&mut response);

@@ -126,6 +126,12 @@ impl BedrockPathRewriteLayer {
             if head.method != endpoint.method() {
                 return Err(Rejection::method(endpoint.method()));
             }
+            if context.choose_key(head, &self.policy)?.is_client_signed() {
+                return Err(Rejection::new(
+                    RejectionKind::ClientCredentials,
+                    "a signature over this request could not cover the one that goes to Bedrock: remove it, and let a stored key or a Bedrock API key serve",
+                ));
+            }
             return Err(Rejection::new(
                 RejectionKind::Unsupported,
                 "the OpenAI-compatible endpoint is not served here",
@@ -136,6 +142,7 @@ impl BedrockPathRewriteLayer {
             .admits(&route)
             .map_err(|problem| Rejection::new(RejectionKind::NotAllowed, problem))?;
         headers::check_connection(&head.headers)?;
+        headers::check_framing(&head.headers)?;
         let choice = context.choose_key(head, &self.policy)?;
         let client_signed = choice.is_client_signed();
         if choice.signs_authority() && !self.endpoints.keeps_authority() {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::check::decode;
+
 macro_rules! operations {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
         /// What a request asks of Bedrock, told by its path.
@@ -67,12 +69,12 @@ impl Operation {
     /// The model id is what lies between the first and the last segment, so that an ARN whose
     /// slashes were left raw is found too.
     pub(crate) fn parse(rest: &str) -> (Self, Option<&str>) {
-        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let rest = rest.trim_end_matches('/');
         if let Some(after) = rest.strip_prefix("model/") {
             let Some((model, action)) = after.rsplit_once('/') else {
                 return (Self::Other, None);
             };
-            let operation = match action {
+            let operation = match &*decode(action) {
                 "converse" => Self::Converse,
                 "converse-stream" => Self::ConverseStream,
                 "invoke" => Self::InvokeModel,
@@ -122,6 +124,7 @@ mod tests {
             ("model/converse", Other, None),
             ("model//converse", Converse, None),
             ("model/m/else", Other, None),
+            ("model/m/%63onverse//", Converse, Some("m")),
             ("guardrail/g/version/1/apply", ApplyGuardrail, None),
             ("async-invoke", AsyncInvoke, None),
             ("openai/v1/chat/completions", ChatCompletions, None),

@@ -25,7 +25,11 @@ trap cleanup EXIT
 installed() { [ "$(cat "$1" 2>/dev/null)" = "$(sha256sum <"$2")" ]; }
 
 install() {
-    if ! command -v curl >/dev/null; then apt-get install -y curl; fi
+    local missing=()
+    command -v curl >/dev/null || missing+=(curl)
+    command -v openssl >/dev/null || missing+=(openssl)
+    "${PYTHON:-python3}" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+    if [ "${#missing[@]}" -gt 0 ]; then apt-get update && apt-get install -y "${missing[@]}"; fi
     if ! installed "$home/.locked" requirements.txt; then
         "${PYTHON:-python3}" -m venv "$home"
         "$home/bin/pip" install --quiet --require-hashes -r requirements.txt

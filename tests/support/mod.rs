@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,11 +12,11 @@ use http::request;
 use http::response::Parts;
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 use tower_bedrock::auth::{GatewayTokens, Gateways};
 use tower_bedrock::credentials::{StoredKey, StoredKeys};
 use tower_bedrock::emulator::Emulator;
@@ -181,7 +182,14 @@ pub async fn serve(gateway: Gateway) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let service = TowerToHyperService::new(gateway.clone());
+            let gateway = gateway.clone();
+            // Called at once, so that a client that is gone by the first poll leaves a record.
+            let service = hyper::service::service_fn(move |request| {
+                let mut gateway = gateway.clone();
+                let task = &mut Context::from_waker(Waker::noop());
+                let _ = Service::<Request<Incoming>>::poll_ready(&mut gateway, task);
+                gateway.call(request)
+            });
             tokio::spawn(async move {
                 let server = auto::Builder::new(TokioExecutor::new());
                 let _ = server.serve_connection(TokioIo::new(stream), service).await;
