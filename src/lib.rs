@@ -14,11 +14,11 @@
 //!
 //! | layer | asks | feature |
 //! |---|---|---|
-//! | [`ObservabilityLayer`](observe::ObservabilityLayer) | what happened? | `observe` |
-//! | [`GatewayAuthLayer`](auth::GatewayAuthLayer) | who is calling? | `auth` |
-//! | [`BedrockPathRewriteLayer`](rewrite::BedrockPathRewriteLayer) | where does it go? | `rewrite` |
-//! | [`SigV4SigningLayer`](sign::SigV4SigningLayer) | with whose keys? prove it | `sign` |
-//! | [`UpstreamLayer`](upstream::UpstreamLayer) | what if the upstream fails? | `upstream` |
+//! | [`ObservabilityLayer`] | what happened? | `observe` |
+//! | [`GatewayAuthLayer`] | who is calling? | `auth` |
+//! | [`BedrockPathRewriteLayer`] | where does it go? | `rewrite` |
+//! | [`SigV4SigningLayer`] | with whose keys? prove it | `sign` |
+//! | [`UpstreamLayer`] | what if the upstream fails? | `upstream` |
 //!
 //! Each works alone: whoever wants only signing around a hyper client takes only that. URLs,
 //! `cf-aig-*` headers and error bodies are those of Cloudflare AI Gateway's Amazon Bedrock
@@ -57,7 +57,7 @@
 //! # Order
 //! From the outside in: observe, auth, rewrite, sign, upstream. What is wrong about an order is
 //! answered with 500 `StackMisordered`, naming both layers. No layer changes the error type but
-//! [`UpstreamLayer`](upstream::UpstreamLayer), behind which nothing fails any more: a refusal is a
+//! [`UpstreamLayer`], behind which nothing fails any more: a refusal is a
 //! response, with its [`Rejection`] in the extensions.
 //!
 //! # Features
