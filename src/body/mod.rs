@@ -205,7 +205,7 @@ where
 }
 
 /// Polls a held body where errors are boxed.
-pub(crate) fn poll_whole(
+fn poll_whole(
     body: &mut Buffered,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {

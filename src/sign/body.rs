@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::body::{BoxError, Buffered, UpstreamBody, poll_whole};
+use crate::body::{BoxError, Buffered, RequestBody, UpstreamBody};
 
 pin_project! {
     /// A request body behind [`SigV4SigningLayer`](super::SigV4SigningLayer): held whole where
@@ -15,36 +15,25 @@ pin_project! {
     #[derive(Debug)]
     pub struct SignedBody<B> {
         #[pin]
-        kind: Kind<B>,
-    }
-}
-
-pin_project! {
-    #[derive(Debug)]
-    #[project = KindProj]
-    enum Kind<B> {
-        Whole { body: Buffered },
-        Untouched { #[pin] body: B },
+        inner: RequestBody<B>,
     }
 }
 
 impl<B> SignedBody<B> {
     pub(super) fn whole(body: Buffered) -> Self {
-        let kind = Kind::Whole { body };
-        Self { kind }
+        let inner = body.into();
+        Self { inner }
     }
 
     pub(super) fn untouched(body: B) -> Self {
-        let kind = Kind::Untouched { body };
-        Self { kind }
+        let inner = RequestBody::stream(body);
+        Self { inner }
     }
 
     /// A second copy of the body, if it is held whole.
     pub fn try_clone(&self) -> Option<Self> {
-        match &self.kind {
-            Kind::Whole { body } => Some(Self::whole(body.clone())),
-            Kind::Untouched { .. } => None,
-        }
+        let inner = self.inner.try_clone()?;
+        Some(Self { inner })
     }
 }
 
@@ -54,10 +43,7 @@ where
     B::Error: Into<BoxError>,
 {
     fn from(body: SignedBody<B>) -> Self {
-        match body.kind {
-            Kind::Whole { body } => body.into(),
-            Kind::Untouched { body } => Self::new(body),
-        }
+        body.inner.into()
     }
 }
 
@@ -73,23 +59,14 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.project().kind.project() {
-            KindProj::Whole { body } => poll_whole(body, cx),
-            KindProj::Untouched { body } => body.poll_frame(cx).map_err(Into::into),
-        }
+        self.project().inner.poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.kind {
-            Kind::Whole { body } => body.is_end_stream(),
-            Kind::Untouched { body } => body.is_end_stream(),
-        }
+        self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.kind {
-            Kind::Whole { body } => body.size_hint(),
-            Kind::Untouched { body } => body.size_hint(),
-        }
+        self.inner.size_hint()
     }
 }
