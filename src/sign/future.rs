@@ -12,12 +12,12 @@ use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use sha2::{Digest, Sha256};
 use tower_service::Service;
 
 use super::body::SignedBody;
 use super::headers::state_length;
 use super::layer::{Settings, SigV4SigningLayer};
+use super::sigv4::PayloadHasher;
 use crate::body::{BoxError, CollectError, Collector, ResponseBody};
 use crate::context::Context;
 use crate::credentials::{Credentials, Later};
@@ -58,7 +58,7 @@ struct Reading<S> {
     head: Parts,
     credentials: Credentials,
     collector: Collector,
-    hash: Sha256,
+    hash: PayloadHasher,
 }
 
 /// A request that went out with our own proof.
@@ -144,7 +144,7 @@ impl<S, F> State<S, F> {
                     head,
                     credentials,
                     collector: Collector::new(body_limit, body_grace),
-                    hash: Sha256::new(),
+                    hash: PayloadHasher::new(),
                 });
                 Self::Reading { reading }
             }
@@ -246,7 +246,7 @@ impl<S> Reading<S> {
             .and_then(|body| {
                 context.set_request_size(body.len());
                 state_length(&mut head.headers, body.len());
-                let payload = hash.finalize().into();
+                let payload = hash.finish();
                 settings.prove(&context, &mut head, &payload, &credentials)?;
                 Ok(body)
             });

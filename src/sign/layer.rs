@@ -15,9 +15,9 @@ use tower_service::Service;
 
 use super::body::SignedBody;
 use super::future::ResponseFuture;
-use super::headers::{self, SignedHeaders};
+use super::headers;
 use super::scope::Scope;
-use super::sigv4::{self, KeyPair, PayloadHash};
+use super::sigv4::{PayloadHash, SignError, SignedHeaders, Signer, SigningParams, send_api_key};
 use crate::body::{BoxError, DEFAULT_LIMIT, ResponseBody};
 use crate::context::{Context, KeyChoice, Policy, Stage};
 use crate::credentials::{Credentials, DynProvideCredentials, ProvideCredentials, Secret};
@@ -39,7 +39,7 @@ pub(super) struct Settings {
     region: Option<Box<str>>,
     service: Option<Box<str>>,
     policy: Policy,
-    signed: SignedHeaders,
+    signer: Signer,
     forwarded: Vec<HeaderName>,
     clock: fn() -> SystemTime,
 }
@@ -55,7 +55,7 @@ impl SigV4SigningLayer {
                 region: None,
                 service: None,
                 policy: Policy::new(),
-                signed: SignedHeaders::default(),
+                signer: Signer::new(),
                 forwarded: Vec::new(),
                 clock: SystemTime::now,
             }),
@@ -96,7 +96,7 @@ impl SigV4SigningLayer {
 
     /// Which headers are signed.
     pub fn with_signed_headers(self, signed: SignedHeaders) -> Self {
-        self.with(|settings| settings.signed = signed)
+        self.with(|settings| settings.signer = Signer::new().with_signed_headers(signed))
     }
 
     /// Forwards this header of a gateway's clients too.
@@ -248,23 +248,11 @@ impl Settings {
         credentials: &Credentials,
     ) -> Result<(), Rejection> {
         context.set_credentials_id(credentials.shared_id());
-        let keys = match credentials.secret() {
-            Secret::ApiKey(key) => {
-                let mut value = HeaderValue::try_from(format!("Bearer {}", &***key))
-                    .map_err(Rejection::credentials_unavailable)?;
-                value.set_sensitive(true);
-                head.headers.insert(AUTHORIZATION, value);
-                return Ok(());
-            }
-            Secret::KeyPair {
-                secret_access_key,
-                session_token,
-            } => KeyPair {
-                access_key_id: credentials.id(),
-                secret_access_key,
-                session_token: session_token.as_ref().map(|token| &***token),
-            },
-        };
+        let refuse =
+            |error: SignError| Rejection::new(RejectionKind::InvalidBody, error.to_string());
+        if let Secret::ApiKey(key) = credentials.secret() {
+            return send_api_key(&mut head.headers, key).map_err(refuse);
+        }
         let (region, service) = (self.region.as_deref(), self.service.as_deref());
         let scope = Scope::of(context, &head.uri, region, service).ok_or_else(|| {
             Rejection::new(
@@ -272,15 +260,12 @@ impl Settings {
                 "StackMisordered: SigV4SigningLayer cannot tell the region from this host: set with_region, or put BedrockPathRewriteLayer outside of it",
             )
         })?;
-        let signature = sigv4::sign(head, payload, keys, &scope, (self.clock)(), &self.signed)
-            .map_err(|error| {
-                Rejection::new(
-                    RejectionKind::InvalidBody,
-                    format!("the request cannot be signed: {error}"),
-                )
-            })?;
-        signature.apply(&mut head.headers);
-        Ok(())
+        let params = SigningParams::new(credentials, scope.region, (self.clock)())
+            .with_service(scope.service);
+        let (method, uri) = (&head.method, &head.uri);
+        self.signer
+            .sign(method, uri, &mut head.headers, payload, &params)
+            .map_err(refuse)
     }
 }
 

@@ -69,5 +69,7 @@ mod sigv4;
 
 pub use self::body::SignedBody;
 pub use self::future::ResponseFuture;
-pub use self::headers::SignedHeaders;
 pub use self::layer::{SigV4Signing, SigV4SigningLayer};
+pub use self::sigv4::{
+    PayloadHash, PayloadHasher, SignError, SignedHeaders, Signer, SigningParams,
+};

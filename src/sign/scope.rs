@@ -1,17 +1,15 @@
 //! The credential scope: for which region and service a signature is good.
 
-use std::borrow::Cow;
-
 use http::Uri;
 
 use crate::context::Context;
 use crate::route::{Service, Surface, partition};
 
 /// Region and service of a credential scope.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Scope<'a> {
-    pub(super) region: Cow<'a, str>,
-    pub(super) service: Cow<'a, str>,
+    pub(super) region: &'a str,
+    pub(super) service: &'a str,
 }
 
 impl<'a> Scope<'a> {
@@ -31,8 +29,8 @@ impl<'a> Scope<'a> {
         let region = region.or(found.map(|(region, _)| region))?;
         let known = found.map_or(Service::Runtime, |(_, service)| service);
         Some(Self {
-            region: region.into(),
-            service: service.unwrap_or(known.signing_name()).into(),
+            region,
+            service: service.unwrap_or(known.signing_name()),
         })
     }
 }

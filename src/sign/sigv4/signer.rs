@@ -1,0 +1,94 @@
+//! Signs requests.
+
+use http::header::{AUTHORIZATION, HOST};
+use http::{HeaderMap, HeaderValue, Method, Uri};
+
+use super::hash::PayloadHash;
+use super::signed_headers::SignedHeaders;
+use super::{KeyPair, SignError, SigningParams, unusual};
+use crate::body::BoxError;
+use crate::credentials::Secret;
+use crate::route::host_value;
+
+/// Signs requests with AWS Signature Version 4.
+///
+/// Clones share what is cached.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use tower_bedrock::credentials::Credentials;
+/// use tower_bedrock::sign::{PayloadHash, Signer, SigningParams};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let body = r#"{"messages":[]}"#;
+/// let url = "https://bedrock-runtime.us-east-1.amazonaws.com/model/m%3A0/converse";
+/// let (mut head, ()) = http::Request::post(url).body(())?.into_parts();
+///
+/// let credentials = Credentials::new("AKIDEXAMPLE", "secret")?;
+/// let params = SigningParams::new(&credentials, "us-east-1", SystemTime::now());
+/// let payload = PayloadHash::of(body.as_bytes());
+/// Signer::new().sign(&head.method, &head.uri, &mut head.headers, &payload, &params)?;
+///
+/// let authorization = head.headers["authorization"].to_str()?;
+/// assert!(authorization.contains("SignedHeaders=host;x-amz-date, Signature="));
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Signer {
+    signed: SignedHeaders,
+}
+
+impl Signer {
+    /// A signer that covers [`SignedHeaders::Essential`].
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Which headers are signed.
+    #[must_use]
+    pub fn with_signed_headers(self, signed: SignedHeaders) -> Self {
+        Self { signed }
+    }
+
+    /// Adds `authorization`, `x-amz-date` and, for temporary credentials, `x-amz-security-token`,
+    /// in place of any of the same names; `host` too, if it is not there. A Bedrock API key is
+    /// sent as it is, as a bearer token.
+    ///
+    /// # Errors
+    /// If there is no host, or a signed header holds other characters than visible ASCII, spaces
+    /// and tabs. `headers` may have been changed then.
+    pub fn sign(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &mut HeaderMap,
+        payload: &PayloadHash,
+        params: &SigningParams<'_>,
+    ) -> Result<(), SignError> {
+        let keys = match params.credentials.secret() {
+            Secret::ApiKey(key) => return send_api_key(headers, key),
+            Secret::KeyPair {
+                secret_access_key,
+                session_token,
+            } => KeyPair {
+                access_key_id: params.credentials.id(),
+                secret_access_key,
+                session_token: session_token.as_ref().map(|token| &***token),
+            },
+        };
+        if !headers.contains_key(HOST) {
+            let host = host_value(uri).ok_or_else(|| BoxError::from("it has no host"))?;
+            headers.insert(HOST, host);
+        }
+        unusual::sign((method, uri), headers, payload, keys, params, &self.signed)?;
+        Ok(())
+    }
+}
+
+/// Nothing is signed: the key goes along as it is.
+pub(in crate::sign) fn send_api_key(headers: &mut HeaderMap, key: &str) -> Result<(), SignError> {
+    let mut value = HeaderValue::try_from(format!("Bearer {key}")).map_err(BoxError::from)?;
+    value.set_sensitive(true);
+    headers.insert(AUTHORIZATION, value);
+    Ok(())
+}

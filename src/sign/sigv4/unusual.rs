@@ -1,0 +1,73 @@
+//! Requests that our own signer leaves to `aws-sigv4`: correct for all, and slow.
+
+use aws_sigv4::http_request::{self, SignableBody, SignableRequest, SigningSettings};
+use aws_sigv4::sign::v4;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Uri};
+
+use super::hash::PayloadHash;
+use super::signed_headers::SignedHeaders;
+use super::{KeyPair, SigningParams};
+use crate::body::BoxError;
+
+/// Signs a request whose `Host` is set.
+pub(super) fn sign(
+    (method, uri): (&Method, &Uri),
+    headers: &mut HeaderMap,
+    payload: &PayloadHash,
+    keys: KeyPair<'_>,
+    params: &SigningParams<'_>,
+    signed: &SignedHeaders,
+) -> Result<(), BoxError> {
+    let mut covered = Vec::with_capacity(8);
+    for (name, value) in headers.iter().filter(|(name, _)| signed.covers(name)) {
+        let value = value.to_str().map_err(|_| {
+            format!("the header {name} holds characters that are not visible ASCII")
+        })?;
+        covered.push((name.as_str(), value));
+    }
+    let identity = aws_credential_types::Credentials::new(
+        keys.access_key_id,
+        keys.secret_access_key,
+        keys.session_token.map(str::to_owned),
+        None,
+        "tower-bedrock",
+    )
+    .into();
+    let params = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(params.region)
+        .name(params.service)
+        .time(params.time)
+        .settings(SigningSettings::default())
+        .build()?
+        .into();
+    let request = SignableRequest::new(
+        method.as_str(),
+        uri.to_string(),
+        covered.into_iter(),
+        SignableBody::Precomputed(payload.hex()),
+    )?;
+    let (instructions, _) = http_request::sign(request, &params)?.into_parts();
+    let (added, _) = instructions.into_parts();
+    for header in added {
+        let name = HeaderName::from_static(header.name());
+        let mut value = HeaderValue::from_str(header.value())?;
+        value.set_sensitive(header.name() != "x-amz-date");
+        headers.insert(name, value);
+    }
+    Ok(())
+}
+
+impl PayloadHash {
+    fn hex(&self) -> String {
+        self.0
+            .iter()
+            .fold(String::with_capacity(64), |mut text, byte| {
+                for digit in [byte >> 4, byte & 15] {
+                    text.push(char::from_digit(digit.into(), 16).unwrap_or('0'));
+                }
+                text
+            })
+    }
+}
