@@ -248,8 +248,10 @@ impl Settings {
         credentials: &Credentials,
     ) -> Result<(), Rejection> {
         context.set_credentials_id(credentials.shared_id());
-        let refuse =
-            |error: SignError| Rejection::new(RejectionKind::InvalidBody, error.to_string());
+        let refuse = |error: SignError| match error.is_request() {
+            true => Rejection::new(RejectionKind::InvalidBody, error.to_string()),
+            false => Rejection::credentials_unavailable(error),
+        };
         if let Secret::ApiKey(key) = credentials.secret() {
             return send_api_key(&mut head.headers, key).map_err(refuse);
         }

@@ -8,9 +8,19 @@ use std::time::SystemTime;
 use crate::body::BoxError;
 use crate::credentials::Credentials;
 
+mod cache;
+mod canonical;
+mod date;
 mod hash;
+mod key;
+mod keys;
+mod proof;
+mod route;
+mod shard;
 mod signed_headers;
 mod signer;
+mod tail;
+mod unsigned;
 mod unusual;
 
 pub use self::hash::{PayloadHash, PayloadHasher};
@@ -46,21 +56,30 @@ impl<'a> SigningParams<'a> {
     }
 }
 
-/// A key pair, for the time of one signature.
-#[derive(Clone, Copy)]
-struct KeyPair<'a> {
-    access_key_id: &'a str,
-    secret_access_key: &'a str,
-    session_token: Option<&'a str>,
+/// Why a request was not signed.
+#[derive(Debug)]
+pub struct SignError(Cause);
+
+#[derive(Debug)]
+enum Cause {
+    Request(BoxError),
+    Time,
 }
 
-/// A request that cannot be signed.
-#[derive(Debug)]
-pub struct SignError(BoxError);
+impl SignError {
+    /// Whether it is for the caller to mend: the request cannot be signed. Else the time cannot
+    /// be written as SigV4 does, so the clock is wrong.
+    pub fn is_request(&self) -> bool {
+        matches!(self.0, Cause::Request(_))
+    }
+}
 
 impl fmt::Display for SignError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the request cannot be signed: {}", self.0)
+        match &self.0 {
+            Cause::Request(cause) => write!(f, "the request cannot be signed: {cause}"),
+            Cause::Time => f.write_str("the clock is not between the years 1970 and 9999"),
+        }
     }
 }
 
@@ -68,6 +87,6 @@ impl Error for SignError {}
 
 impl From<BoxError> for SignError {
     fn from(cause: BoxError) -> Self {
-        Self(cause)
+        Self(Cause::Request(cause))
     }
 }

@@ -5,9 +5,10 @@ use aws_sigv4::sign::v4;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Uri};
 
+use super::SigningParams;
 use super::hash::PayloadHash;
 use super::signed_headers::SignedHeaders;
-use super::{KeyPair, SigningParams};
+use super::unsigned::KeyPair;
 use crate::body::BoxError;
 
 /// Signs a request whose `Host` is set.
@@ -46,7 +47,7 @@ pub(super) fn sign(
         method.as_str(),
         uri.to_string(),
         covered.into_iter(),
-        SignableBody::Precomputed(payload.hex()),
+        SignableBody::Precomputed(payload.to_string()),
     )?;
     let (instructions, _) = http_request::sign(request, &params)?.into_parts();
     let (added, _) = instructions.into_parts();
@@ -57,17 +58,4 @@ pub(super) fn sign(
         headers.insert(name, value);
     }
     Ok(())
-}
-
-impl PayloadHash {
-    fn hex(&self) -> String {
-        self.0
-            .iter()
-            .fold(String::with_capacity(64), |mut text, byte| {
-                for digit in [byte >> 4, byte & 15] {
-                    text.push(char::from_digit(digit.into(), 16).unwrap_or('0'));
-                }
-                text
-            })
-    }
 }
