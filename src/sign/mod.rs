@@ -63,9 +63,11 @@
 mod body;
 mod future;
 mod headers;
+mod judge;
 mod layer;
 mod scope;
 mod sigv4;
+mod skew;
 
 pub use self::body::SignedBody;
 pub use self::future::ResponseFuture;
