@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 /// SHA-256 of a request body, the last line of the canonical request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PayloadHash(pub(super) [u8; 32]);
+pub struct PayloadHash(pub(in crate::sign) [u8; 32]);
 
 impl PayloadHash {
     /// Of a body that is there as a whole.

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use crate::body::BoxError;
 use crate::credentials::Credentials;
 
+pub(super) mod canonical;
 mod hash;
 mod signed_headers;
 mod signer;
