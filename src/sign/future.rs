@@ -1,5 +1,5 @@
-//! The response future: asks for credentials, reads the body, signs, calls inward, and looks at
-//! what AWS says of our credentials.
+//! The response future: asks for credentials, reads the body, signs, calls inward, and has AWS's
+//! verdict on our credentials judged.
 
 use std::fmt;
 use std::future::Future;
@@ -9,13 +9,14 @@ use std::task::{Context as Task, Poll, ready};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::body::SignedBody;
 use super::headers::state_length;
+use super::judge::Signed;
 use super::layer::{Settings, SigV4SigningLayer};
 use super::sigv4::PayloadHasher;
 use crate::body::{BoxError, CollectError, Collector, ResponseBody};
@@ -59,12 +60,6 @@ struct Reading<S> {
     credentials: Credentials,
     collector: Collector,
     hash: PayloadHasher,
-}
-
-/// A request that went out with our own proof.
-struct Signed {
-    context: Context,
-    dialect: Dialect,
 }
 
 impl<S, B, F> ResponseFuture<S, B, F> {
@@ -247,11 +242,11 @@ impl<S> Reading<S> {
                 context.set_request_size(body.len());
                 state_length(&mut head.headers, body.len());
                 let payload = hash.finish();
-                settings.prove(&context, &mut head, &payload, &credentials)?;
-                Ok(body)
+                let dated = settings.prove(&context, &mut head, &payload, &credentials)?;
+                Ok((body, dated))
             });
         match signed {
-            Ok(body) => {
+            Ok((body, dated)) => {
                 context.attempt();
                 let request = Request::from_parts(head, SignedBody::whole(body));
                 State::Calling {
@@ -259,6 +254,7 @@ impl<S> Reading<S> {
                     signed: Some(Signed {
                         context,
                         dialect: manner.dialect,
+                        dated,
                     }),
                 }
             }
@@ -283,55 +279,6 @@ fn refusal(error: CollectError, limit: usize) -> Rejection {
         )
         .with_internal(cause),
     }
-}
-
-impl Signed {
-    /// If AWS rejects our credentials, that is not for the caller to mend.
-    fn judge<R>(self, response: Response<R>) -> Response<ResponseBody<R>> {
-        let Some(kind) = rejected_credentials(&response) else {
-            return response.map(ResponseBody::inner);
-        };
-        let request_id = response.headers().get("x-amzn-requestid");
-        tracing::warn!(
-            error = kind,
-            request_id = request_id.and_then(|id| id.to_str().ok()),
-            credentials = self.context.credentials_id(),
-            "AWS rejects the gateway's own credentials"
-        );
-        let rejection = Rejection::new(
-            RejectionKind::UpstreamAuth,
-            "AWS rejects the gateway's own credentials",
-        )
-        .with_internal(kind);
-        self.context.rejected(rejection).into_response(self.dialect)
-    }
-}
-
-/// The error type, if the response says that our proof is no good.
-fn rejected_credentials<R>(response: &Response<R>) -> Option<&str> {
-    const CODES: [&str; 8] = [
-        "InvalidSignature",
-        "SignatureDoesNotMatch",
-        "IncompleteSignature",
-        "ExpiredToken",
-        "RequestExpired",
-        "UnrecognizedClient",
-        "InvalidClientTokenId",
-        "MissingAuthenticationToken",
-    ];
-    if !matches!(
-        response.status(),
-        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
-    ) {
-        return None;
-    }
-    let kind = response.headers().get("x-amzn-errortype")?.to_str().ok()?;
-    let kind = kind.split(':').next().unwrap_or_default();
-    let kind = kind.rsplit('#').next().unwrap_or_default();
-    CODES
-        .iter()
-        .any(|code| kind.starts_with(code))
-        .then_some(kind)
 }
 
 impl<S, B, F> fmt::Debug for ResponseFuture<S, B, F> {

@@ -63,13 +63,17 @@
 mod body;
 mod future;
 mod headers;
+mod judge;
 mod layer;
+mod mismatch;
 mod scope;
 mod sigv4;
+mod skew;
 
 pub use self::body::SignedBody;
 pub use self::future::ResponseFuture;
 pub use self::layer::{SigV4Signing, SigV4SigningLayer};
+pub use self::mismatch::explain_mismatch;
 pub use self::sigv4::{
     PayloadHash, PayloadHasher, SignError, SignedHeaders, Signer, SigningParams,
 };

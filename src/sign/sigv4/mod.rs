@@ -9,7 +9,7 @@ use crate::body::BoxError;
 use crate::credentials::Credentials;
 
 mod cache;
-mod canonical;
+pub(super) mod canonical;
 mod date;
 mod hash;
 mod key;
