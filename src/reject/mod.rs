@@ -52,6 +52,13 @@ pub(crate) struct Manner {
 }
 
 impl Manner {
+    /// Of a request that says nothing else.
+    #[cfg(feature = "sign")]
+    pub(crate) const PLAIN: Self = Self {
+        dialect: Dialect::Envelope,
+        awaits_continue: false,
+    };
+
     pub(crate) fn of(head: &request::Parts) -> Self {
         let path = head.uri.path();
         let is_grpc = head

@@ -16,10 +16,10 @@ use tower_service::Service;
 
 use super::body::SignedBody;
 use super::headers::state_length;
-use super::judge::Signed;
+use super::judge::{Signed, noted};
 use super::layer::{Settings, SigV4SigningLayer};
 use super::sigv4::PayloadHasher;
-use crate::body::{BoxError, CollectError, Collector, ResponseBody};
+use crate::body::{BoxError, Buffered, CollectError, Collector, ResponseBody};
 use crate::context::Context;
 use crate::credentials::{Credentials, Later};
 use crate::reject::{Dialect, Drain, Manner, Rejection, RejectionKind};
@@ -29,35 +29,32 @@ pin_project! {
     pub struct ResponseFuture<S, B, F> {
         #[pin]
         body: Option<B>,
+        // Beside the state, for it is large and would be moved from state to state.
+        unsigned: Option<Unsigned<S>>,
         #[pin]
-        state: State<S, F>,
+        state: State<F>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<S, F> {
-        Asking { answer: Later, rest: Option<Rest<S>> },
-        Reading { reading: Option<Reading<S>> },
+    enum State<F> {
+        Asking { answer: Later },
+        Reading { credentials: Option<Credentials> },
         Calling { #[pin] future: F, signed: Option<Signed> },
         Refusing { drain: Drain, refusal: Option<(Rejection, Dialect)> },
     }
 }
 
-/// What signing needs besides head and credentials.
-struct Rest<S> {
-    context: Context,
+/// A request that is to be signed.
+struct Unsigned<S> {
+    facts: Option<Context>,
     settings: Arc<Settings>,
     manner: Manner,
     /// The instance of the inner service that was polled ready.
     ready: S,
-}
-
-/// A request whose body is coming in.
-struct Reading<S> {
-    rest: Rest<S>,
-    head: Parts,
-    credentials: Credentials,
+    /// Lent to the provider of the credentials while it is asked.
+    head: Option<Parts>,
     collector: Collector,
     hash: PayloadHasher,
 }
@@ -66,6 +63,7 @@ impl<S, B, F> ResponseFuture<S, B, F> {
     pub(super) fn passing(future: F) -> Self {
         Self {
             body: None,
+            unsigned: None,
             state: State::Calling {
                 future,
                 signed: None,
@@ -73,84 +71,142 @@ impl<S, B, F> ResponseFuture<S, B, F> {
         }
     }
 
-    pub(super) fn refused(context: &Context, rejection: Rejection, head: &Parts, body: B) -> Self {
-        let manner = context.manner(head);
+    pub(super) fn refused(
+        facts: Option<&Context>,
+        rejection: Rejection,
+        head: &Parts,
+        body: B,
+    ) -> Self {
         Self {
             body: Some(body),
-            state: State::refusing(context, rejection, manner),
+            unsigned: None,
+            state: State::refusing(facts, rejection, manner(facts, head)),
         }
     }
 
     pub(super) fn asking(
         layer: &SigV4SigningLayer,
-        context: Context,
+        facts: Option<Context>,
         head: Parts,
         body: B,
         ready: S,
     ) -> Self {
-        let rest = Rest::new(layer, context, &head, ready);
+        let manner = manner(facts.as_ref(), &head);
         Self {
             body: Some(body),
+            unsigned: Some(Unsigned::new(layer, facts, manner, None, ready)),
             state: State::Asking {
                 answer: Arc::clone(&layer.provider).later(head),
-                rest: Some(rest),
             },
         }
     }
 
+    #[inline]
     pub(super) fn signing(
         layer: &SigV4SigningLayer,
-        context: Context,
+        facts: Option<Context>,
         head: Parts,
         body: B,
         ready: S,
-        answer: Result<Credentials, Rejection>,
+        credentials: Credentials,
     ) -> Self {
-        let rest = Rest::new(layer, context, &head, ready);
+        let manner = manner(facts.as_ref(), &head);
         Self {
             body: Some(body),
-            state: State::answered(rest, head, answer),
+            unsigned: Some(Unsigned::new(layer, facts, manner, Some(head), ready)),
+            state: State::Reading {
+                credentials: Some(credentials),
+            },
         }
     }
 }
 
-impl<S> Rest<S> {
-    fn new(layer: &SigV4SigningLayer, context: Context, head: &Parts, ready: S) -> Self {
+/// How the request is refused. A plain one is in no other way than most.
+fn manner(facts: Option<&Context>, head: &Parts) -> Manner {
+    facts.map_or(Manner::PLAIN, |context| context.manner(head))
+}
+
+impl<S> Unsigned<S> {
+    #[inline]
+    fn new(
+        layer: &SigV4SigningLayer,
+        facts: Option<Context>,
+        manner: Manner,
+        head: Option<Parts>,
+        ready: S,
+    ) -> Self {
+        let settings = Arc::clone(&layer.settings);
         Self {
-            settings: Arc::clone(&layer.settings),
-            manner: context.manner(head),
-            context,
+            facts,
+            manner,
             ready,
+            head,
+            collector: Collector::new(settings.body_limit, settings.body_grace),
+            hash: PayloadHasher::new(),
+            settings,
         }
+    }
+
+    /// Signs and calls inward, or refuses.
+    fn finish<B, R>(
+        &mut self,
+        read: Result<Buffered, CollectError>,
+        credentials: &Credentials,
+    ) -> State<S::Future>
+    where
+        S: Service<Request<SignedBody<B>>, Response = Response<R>>,
+    {
+        // A client that has been told to go on is heard out.
+        self.manner.awaits_continue &= !self.collector.has_begun();
+        self.send(read, credentials).unwrap_or_else(|rejection| {
+            State::refusing(self.facts.as_ref(), rejection, self.manner)
+        })
+    }
+
+    fn send<B, R>(
+        &mut self,
+        read: Result<Buffered, CollectError>,
+        credentials: &Credentials,
+    ) -> Result<State<S::Future>, Rejection>
+    where
+        S: Service<Request<SignedBody<B>>, Response = Response<R>>,
+    {
+        let body = read.map_err(|error| refusal(error, self.settings.body_limit))?;
+        let Some(mut head) = self.head.take() else {
+            return Err(Rejection::credentials_unavailable(
+                "they were not waited for",
+            ));
+        };
+        let facts = self.facts.clone();
+        if let Some(context) = &facts {
+            context.set_request_size(body.len());
+        }
+        state_length(&mut head.headers, body.len());
+        let payload = self.hash.finish();
+        let dated = self
+            .settings
+            .prove(facts.as_ref(), &mut head, &payload, credentials)?;
+        if let Some(context) = &facts {
+            context.attempt();
+        }
+        let request = Request::from_parts(head, SignedBody::whole(body));
+        Ok(State::Calling {
+            future: self.ready.call(request),
+            signed: Some(Signed {
+                facts,
+                settings: Arc::clone(&self.settings),
+                dialect: self.manner.dialect,
+                dated,
+            }),
+        })
     }
 }
 
-impl<S, F> State<S, F> {
-    fn answered(rest: Rest<S>, head: Parts, answer: Result<Credentials, Rejection>) -> Self {
-        match answer {
-            Ok(credentials) => {
-                let Settings {
-                    body_limit,
-                    body_grace,
-                    ..
-                } = *rest.settings;
-                let reading = Some(Reading {
-                    rest,
-                    head,
-                    credentials,
-                    collector: Collector::new(body_limit, body_grace),
-                    hash: PayloadHasher::new(),
-                });
-                Self::Reading { reading }
-            }
-            Err(rejection) => Self::refusing(&rest.context, rejection, rest.manner),
-        }
-    }
-
-    fn refusing(context: &Context, rejection: Rejection, manner: Manner) -> Self {
+impl<F> State<F> {
+    fn refusing(facts: Option<&Context>, rejection: Rejection, manner: Manner) -> Self {
         Self::Refusing {
             drain: Drain::new(manner),
-            refusal: Some((context.rejected(rejection), manner.dialect)),
+            refusal: Some((noted(facts, rejection), manner.dialect)),
         }
     }
 }
@@ -166,31 +222,46 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            let next = match this.state.as_mut().project() {
-                StateProj::Asking { answer, rest } => {
+            match this.state.as_mut().project() {
+                StateProj::Asking { answer } => {
                     let (head, answer) = ready!(answer.as_mut().poll(cx));
-                    let Some(rest) = rest.take() else {
+                    let Some(unsigned) = this.unsigned.as_mut() else {
                         return Poll::Pending;
                     };
-                    State::answered(rest, head, answer)
+                    match answer {
+                        Ok(keys) => {
+                            unsigned.head = Some(head);
+                            let credentials = Some(keys);
+                            this.state.set(State::Reading { credentials });
+                        }
+                        Err(rejection) => {
+                            let facts = unsigned.facts.as_ref();
+                            let next = State::refusing(facts, rejection, unsigned.manner);
+                            this.state.set(next);
+                            *this.unsigned = None;
+                        }
+                    }
                 }
-                StateProj::Reading { reading } => {
+                StateProj::Reading { credentials } => {
                     let body = this.body.as_mut().as_pin_mut();
-                    let (Some(now), Some(body)) = (reading.as_mut(), body) else {
+                    let (Some(unsigned), Some(body)) = (this.unsigned.as_mut(), body) else {
                         return Poll::Pending;
                     };
-                    let Reading {
+                    let Unsigned {
                         collector, hash, ..
-                    } = now;
+                    } = unsigned;
                     let read = ready!(collector.poll(body, cx, |frame| hash.update(frame)));
-                    let Some(now) = reading.take() else {
+                    let Some(credentials) = credentials.take() else {
                         return Poll::Pending;
                     };
                     if matches!(read, Ok(_) | Err(CollectError::Broken(_))) {
                         // It has ended: it is not held any longer, nor polled again.
                         this.body.set(None);
                     }
-                    now.finish(read)
+                    let next = unsigned.finish(read, &credentials);
+                    this.state.set(next);
+                    // The inner service with it: what was reserved is used, or given back.
+                    *this.unsigned = None;
                 }
                 StateProj::Calling { future, signed } => {
                     let response = ready!(future.poll(cx))?;
@@ -209,56 +280,7 @@ where
                             rejection.into_response(dialect)
                         })));
                 }
-            };
-            this.state.set(next);
-        }
-    }
-}
-
-impl<S> Reading<S> {
-    /// Signs and calls inward, or refuses.
-    fn finish<B, R>(self, read: Result<crate::body::Buffered, CollectError>) -> State<S, S::Future>
-    where
-        S: Service<Request<SignedBody<B>>, Response = Response<R>>,
-    {
-        let Self {
-            rest:
-                Rest {
-                    context,
-                    settings,
-                    mut manner,
-                    mut ready,
-                },
-            mut head,
-            credentials,
-            collector,
-            hash,
-        } = self;
-        // A client that has been told to go on is heard out.
-        manner.awaits_continue &= !collector.has_begun();
-        let signed = read
-            .map_err(|error| refusal(error, settings.body_limit))
-            .and_then(|body| {
-                context.set_request_size(body.len());
-                state_length(&mut head.headers, body.len());
-                let payload = hash.finish();
-                let dated = settings.prove(&context, &mut head, &payload, &credentials)?;
-                Ok((body, dated))
-            });
-        match signed {
-            Ok((body, dated)) => {
-                context.attempt();
-                let request = Request::from_parts(head, SignedBody::whole(body));
-                State::Calling {
-                    future: ready.call(request),
-                    signed: Some(Signed {
-                        context,
-                        dialect: manner.dialect,
-                        dated,
-                    }),
-                }
             }
-            Err(rejection) => State::refusing(&context, rejection, manner),
         }
     }
 }

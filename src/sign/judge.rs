@@ -1,7 +1,10 @@
 //! What AWS says of our credentials.
 
+use std::sync::Arc;
+
 use http::{Response, StatusCode};
 
+use super::layer::Settings;
 use super::skew::Dated;
 use crate::body::ResponseBody;
 use crate::context::Context;
@@ -9,7 +12,8 @@ use crate::reject::{Dialect, Rejection, RejectionKind};
 
 /// A request that went out with our own proof.
 pub(super) struct Signed {
-    pub(super) context: Context,
+    pub(super) facts: Option<Context>,
+    pub(super) settings: Arc<Settings>,
     pub(super) dialect: Dialect,
     /// `None` if the proof has no date, or nothing is to be learned from it.
     pub(super) dated: Option<Dated>,
@@ -25,7 +29,7 @@ impl Signed {
         tracing::warn!(
             error = kind,
             request_id = request_id.and_then(|id| id.to_str().ok()),
-            credentials = self.context.credentials_id(),
+            credentials = self.facts.as_ref().and_then(Context::credentials_id),
             "AWS rejects the gateway's own credentials"
         );
         let mut rejection = Rejection::new(
@@ -34,10 +38,20 @@ impl Signed {
         )
         .with_internal(kind);
         let headers = response.headers();
-        if self.dated.is_some_and(|dated| dated.learn(kind, headers)) {
+        let Settings { clock, skew, .. } = &*self.settings;
+        let taught = self.dated.zip(skew.as_ref());
+        if taught.is_some_and(|(dated, skew)| dated.learn(*clock, skew, kind, headers)) {
             rejection = rejection.mended();
         }
-        self.context.rejected(rejection).into_response(self.dialect)
+        noted(self.facts.as_ref(), rejection).into_response(self.dialect)
+    }
+}
+
+/// Keeps the rejection for the record, if there will be one.
+pub(super) fn noted(facts: Option<&Context>, rejection: Rejection) -> Rejection {
+    match facts {
+        Some(context) => context.rejected(rejection),
+        None => rejection,
     }
 }
 

@@ -42,8 +42,8 @@ pub(super) struct Settings {
     policy: Policy,
     signer: Signer,
     forwarded: Vec<HeaderName>,
-    clock: fn() -> SystemTime,
-    skew: Option<Skew>,
+    pub(super) clock: fn() -> SystemTime,
+    pub(super) skew: Option<Skew>,
 }
 
 impl SigV4SigningLayer {
@@ -194,15 +194,21 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut head, body) = request.into_parts();
-        let context = Context::of(&mut head.extensions);
-        match self.layer.settings.prepare(&context, &mut head) {
+        let facts = match Context::get(&head.extensions) {
+            // Nobody keeps this request's facts, and it has none that are not plain to see.
+            None if headers::is_plain(&head) => None,
+            _ => Some(Context::of(&mut head.extensions)),
+        };
+        match self.layer.settings.prepare(facts.as_ref(), &mut head) {
             Err(rejection) => {
                 // What was reserved by polling ready is given back at once.
                 self.inner = self.inner.clone();
-                ResponseFuture::refused(&context, rejection, &head, body)
+                ResponseFuture::refused(facts.as_ref(), rejection, &head, body)
             }
             Ok(Plan::Pass) => {
-                context.attempt();
+                if let Some(context) = facts {
+                    context.attempt();
+                }
                 let request = Request::from_parts(head, SignedBody::untouched(body));
                 ResponseFuture::passing(self.inner.call(request))
             }
@@ -211,10 +217,13 @@ where
                 let fresh = self.inner.clone();
                 let ready = std::mem::replace(&mut self.inner, fresh);
                 match self.layer.provider.now(&head) {
-                    Some(answer) => {
-                        ResponseFuture::signing(&self.layer, context, head, body, ready, answer)
+                    Some(Ok(keys)) => {
+                        ResponseFuture::signing(&self.layer, facts, head, body, ready, keys)
                     }
-                    None => ResponseFuture::asking(&self.layer, context, head, body, ready),
+                    Some(Err(rejection)) => {
+                        ResponseFuture::refused(facts.as_ref(), rejection, &head, body)
+                    }
+                    None => ResponseFuture::asking(&self.layer, facts, head, body, ready),
                 }
             }
         }
@@ -229,24 +238,33 @@ enum Plan {
 }
 
 impl Settings {
-    /// Everything that can be decided from the head.
-    fn prepare(&self, context: &Context, head: &mut Parts) -> Result<Plan, Rejection> {
+    /// Everything that can be decided from the head. Without facts it is a plain one, see
+    /// [`headers::is_plain`].
+    fn prepare(&self, facts: Option<&Context>, head: &mut Parts) -> Result<Plan, Rejection> {
         const ME: &str = "SigV4SigningLayer";
         let ours = |value: &HeaderValue| value.is_sensitive();
-        if context.pass(Stage::Sign) && head.headers.get(AUTHORIZATION).is_some_and(ours) {
+        if facts.is_some_and(|context| context.pass(Stage::Sign))
+            && head.headers.get(AUTHORIZATION).is_some_and(ours)
+        {
             return Err(Rejection::misordered(ME, ME));
         }
-        let host = host_value(&head.uri)
-            .ok_or_else(|| Rejection::misordered("BedrockPathRewriteLayer", ME))?;
-        if !head.headers.contains_key(HOST) {
+        if head.uri.authority().is_none() {
+            return Err(Rejection::misordered("BedrockPathRewriteLayer", ME));
+        }
+        if !head.headers.contains_key(HOST)
+            && let Some(host) = host_value(&head.uri)
+        {
             head.headers.insert(HOST, host);
         }
-        if operation(context, head) == Operation::InvokeModelWithBidirectionalStream {
+        if operation(facts, head) == Operation::InvokeModelWithBidirectionalStream {
             return Err(Rejection::new(
                 RejectionKind::Unsupported,
                 "InvokeModelWithBidirectionalStream is not supported by this gateway",
             ));
         }
+        let Some(context) = facts else {
+            return Ok(Plan::Sign);
+        };
         if let KeyChoice::Client(_) = context.choose_key(head, &self.policy)? {
             return Ok(Plan::Pass);
         }
@@ -264,12 +282,14 @@ impl Settings {
     /// learned of from it.
     pub(super) fn prove(
         &self,
-        context: &Context,
+        facts: Option<&Context>,
         head: &mut Parts,
         payload: &PayloadHash,
         credentials: &Credentials,
     ) -> Result<Option<Dated>, Rejection> {
-        context.set_credentials_id(credentials.shared_id());
+        if let Some(context) = facts {
+            context.set_credentials_id(credentials.shared_id());
+        }
         let refuse = |error: SignError| match error.is_request() {
             true => Rejection::new(RejectionKind::InvalidBody, error.to_string()),
             false => Rejection::credentials_unavailable(error),
@@ -279,7 +299,7 @@ impl Settings {
             return Ok(None);
         }
         let (region, service) = (self.region.as_deref(), self.service.as_deref());
-        let scope = Scope::of(context, &head.uri, region, service).ok_or_else(|| {
+        let scope = Scope::of(facts, &head.uri, region, service).ok_or_else(|| {
             Rejection::new(
                 RejectionKind::StackMisordered,
                 "StackMisordered: SigV4SigningLayer cannot tell the region from this host: set with_region, or put BedrockPathRewriteLayer outside of it",
@@ -297,8 +317,8 @@ impl Settings {
 }
 
 /// From the route if there is one, else from the URL.
-fn operation(context: &Context, head: &Parts) -> Operation {
-    match context.route().map(|route| route.surface()) {
+fn operation(facts: Option<&Context>, head: &Parts) -> Operation {
+    match facts.and_then(Context::route).map(|route| route.surface()) {
         Some(Surface::Native { operation, .. }) => operation,
         _ => Operation::parse(head.uri.path().trim_start_matches('/')).0,
     }

@@ -15,12 +15,12 @@ pub(super) struct Scope<'a> {
 impl<'a> Scope<'a> {
     /// From the route if there is one, else from the host's name; what is set goes before both.
     pub(super) fn of(
-        context: &'a Context,
+        facts: Option<&'a Context>,
         uri: &'a Uri,
         region: Option<&'a str>,
         service: Option<&'a str>,
     ) -> Option<Self> {
-        let found = match context.route().map(|route| route.surface()) {
+        let found = match facts.and_then(Context::route).map(|route| route.surface()) {
             Some(Surface::Native {
                 service, region, ..
             }) => Some((region, service)),

@@ -35,10 +35,15 @@ struct Learned {
 
 impl Skew {
     /// Seconds to add to this machine's clock to get that of `host`; 0 as long as nothing is known.
-    pub(super) fn offset(&self, host: &str) -> i64 {
-        if !self.0.any.load(Relaxed) {
-            return 0;
+    #[inline]
+    fn offset(&self, host: &str) -> i64 {
+        match self.0.any.load(Relaxed) {
+            true => self.known(host),
+            false => 0,
         }
+    }
+
+    fn known(&self, host: &str) -> i64 {
         let hosts = self.0.hosts.read().unwrap_or_else(PoisonError::into_inner);
         find(&hosts, host).map_or(0, |at| hosts[at].1)
     }
@@ -72,18 +77,16 @@ fn find(hosts: &[(Box<str>, i64)], host: &str) -> Option<usize> {
         .position(|(known, _)| known.eq_ignore_ascii_case(host))
 }
 
-/// The date of one signature, and what it takes to learn from AWS's verdict on it.
+/// The date of one signature, and for whom it was.
 #[derive(Debug)]
 pub(super) struct Dated {
-    skew: Skew,
-    clock: fn() -> SystemTime,
     authority: Authority,
-    /// What the request was signed with, in seconds since 1970: by `clock`, corrected.
-    time: i64,
+    /// What the request was signed with: by our clock, corrected.
+    time: SystemTime,
 }
 
 impl Dated {
-    /// The time to sign a request to `uri` with, and its memory if `skew` is to learn.
+    /// The time to sign a request to `uri` with, and its memory if there is something to learn.
     pub(super) fn now(
         clock: fn() -> SystemTime,
         skew: Option<&Skew>,
@@ -95,27 +98,31 @@ impl Dated {
         };
         let time = shifted(now, skew.offset(host(authority)));
         let dated = Self {
-            skew: skew.clone(),
-            clock,
             authority: authority.clone(),
-            time: seconds(time),
+            time,
         };
         (time, Some(dated))
     }
 
     /// Learns from AWS's refusal `kind` with these headers. Whether the time was at fault, so that
     /// an attempt with a fresh date can do better.
-    pub(super) fn learn(&self, kind: &str, headers: &HeaderMap) -> bool {
+    pub(super) fn learn(
+        &self,
+        clock: fn() -> SystemTime,
+        skew: &Skew,
+        kind: &str,
+        headers: &HeaderMap,
+    ) -> bool {
         let Some(date) = is_of_time(kind).then(|| date(headers)).flatten() else {
             return false;
         };
         // By the clock of now: how long the request was on its way is no part of the offset.
-        let offset = date.saturating_sub(seconds((self.clock)()));
-        if date.abs_diff(self.time) < LEAST || offset.unsigned_abs() > MOST {
+        let offset = date.saturating_sub(seconds(clock()));
+        if date.abs_diff(seconds(self.time)) < LEAST || offset.unsigned_abs() > MOST {
             return false;
         }
         let host = host(&self.authority);
-        if self.skew.learn(host, offset) {
+        if skew.learn(host, offset) {
             let what = if offset.unsigned_abs() < LEAST {
                 "this machine's clock agrees with AWS's again"
             } else {
@@ -152,6 +159,9 @@ fn host(authority: &Authority) -> &str {
 }
 
 fn shifted(time: SystemTime, offset: i64) -> SystemTime {
+    if offset == 0 {
+        return time;
+    }
     let distance = Duration::from_secs(offset.unsigned_abs());
     let shifted = if offset < 0 {
         time.checked_sub(distance)

@@ -83,7 +83,8 @@ impl Shard {
         self.seen.resize(SEEN, 0);
         self.canonical.reserve(LONGEST);
         self.scratch.reserve(256);
-        self.arena.reserve(ARENA);
+        // A later piece is as large as the first was made.
+        self.arena = BytesMut::with_capacity(ARENA);
     }
 
     /// Signs this request, whose route is not known. `None` if it is an unusual one.

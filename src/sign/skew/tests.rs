@@ -39,7 +39,7 @@ fn uri(host: &str) -> Uri {
 /// Signs for `host` at `clock`'s time, and hears AWS's refusal with the date `aws`.
 fn refused(skew: &Skew, clock: fn() -> SystemTime, host: &str, aws: i64) -> bool {
     let (_, dated) = Dated::now(clock, Some(skew), &uri(host));
-    dated.unwrap().learn(TIME, &http_date(aws))
+    dated.unwrap().learn(clock, skew, TIME, &http_date(aws))
 }
 
 #[test]
@@ -100,7 +100,9 @@ fn only_answers_about_the_time_teach() {
         let skew = Skew::default();
         let (_, dated) = Dated::now(noon, Some(&skew), &uri("h"));
         assert_eq!(
-            dated.unwrap().learn(kind, &http_date(NOON + HOUR)),
+            dated
+                .unwrap()
+                .learn(noon, &skew, kind, &http_date(NOON + HOUR)),
             of_time,
             "{kind}"
         );
@@ -191,8 +193,8 @@ fn a_later_answer_corrects_and_clears() {
     // Two requests are signed before the first is refused: both may go again.
     let sign = || Dated::now(clock, Some(&skew), &uri("h")).1.unwrap();
     let (first, second) = (sign(), sign());
-    assert!(first.learn(TIME, &http_date(NOON + HOUR)));
-    assert!(second.learn(TIME, &http_date(NOON + HOUR)));
+    assert!(first.learn(clock, &skew, TIME, &http_date(NOON + HOUR)));
+    assert!(second.learn(clock, &skew, TIME, &http_date(NOON + HOUR)));
     // Dated right and yet refused: the key is wrong, and a third attempt of no use.
     assert!(!refused(&skew, clock, "h", NOON + HOUR));
     assert_eq!(skew.offset("h"), HOUR);
@@ -200,12 +202,12 @@ fn a_later_answer_corrects_and_clears() {
     // Ten minutes on its way: that is too late, but says nothing of the clock.
     let slow = sign();
     CLOCK.store(NOON + 600, SeqCst);
-    assert!(slow.learn(TIME, &http_date(NOON + HOUR + 600)));
+    assert!(slow.learn(clock, &skew, TIME, &http_date(NOON + HOUR + 600)));
     assert_eq!(skew.offset("h"), HOUR);
     // The machine slept with the answer at hand, and finds it an hour later.
     let overslept = sign();
     CLOCK.store(NOON + 600 + HOUR, SeqCst);
-    assert!(!overslept.learn(TIME, &http_date(NOON + HOUR + 600)));
+    assert!(!overslept.learn(clock, &skew, TIME, &http_date(NOON + HOUR + 600)));
     assert_eq!(skew.offset("h"), HOUR);
 }
 
