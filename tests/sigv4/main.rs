@@ -4,3 +4,5 @@
 mod generate;
 mod identity;
 mod reference;
+mod suite;
+mod vectors;
