@@ -74,11 +74,9 @@ fn is_usual(case: &Case) -> bool {
     let query = case.uri.query().unwrap_or_default();
     // It knows no trailing `/.` or `/..`, and none above the root.
     let dots = path.split('/').any(|segment| matches!(segment, "." | ".."));
-    let mut escapes = query.split('%').skip(1);
-    let sound = escapes
-        .all(|escape| escape.len() >= 2 && escape.bytes().take(2).all(|b| b.is_ascii_hexdigit()));
-    // `aws-sigv4`, and we with it, sign such an escape as if it were U+FFFD.
-    let utf8 = !query.contains("%ff");
+    // It refuses broken escapes; and those of other bytes than UTF-8 `aws-sigv4` signs, and so do
+    // we, as if they were of U+FFFD.
+    let sound = decoded(query).is_some_and(|bytes| str::from_utf8(&bytes).is_ok());
     // It drops a parameter without name, and sorts `a/=` before `a=`.
     let names: Vec<&str> = query
         .split('&')
@@ -92,7 +90,17 @@ fn is_usual(case: &Case) -> bool {
     });
     let presigned = query.contains("X-Amz-Algorithm");
     let plain = path.starts_with('/') && path.is_ascii() && query.is_ascii();
-    plain && !dots && sound && utf8 && (query.is_empty() || distinct) && !presigned
+    plain && !dots && sound && (query.is_empty() || distinct) && !presigned
+}
+
+fn decoded(query: &str) -> Option<Vec<u8>> {
+    let mut parts = query.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        bytes.push(u8::from_str_radix(part.get(..2)?, 16).ok()?);
+        bytes.extend_from_slice(&part.as_bytes()[2..]);
+    }
+    Some(bytes)
 }
 
 async fn verify(case: &Case, uri: &Uri, headers: HeaderMap, body: Vec<u8>) -> Result<(), String> {
