@@ -1,8 +1,10 @@
 //! The signer against others: `aws-sigv4`, AWS's own test suite, signatures that botocore made,
 //! and a verifier.
 
+mod caches;
 mod generate;
 mod identity;
+mod layer;
 mod reference;
 mod suite;
 mod vectors;

@@ -31,13 +31,7 @@ impl Dice {
 
     fn draw(&mut self, bytes: usize) -> u64 {
         match &mut self.0 {
-            Source::Seed(state) => {
-                *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-                let mut mixed = *state;
-                mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-                mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-                mixed ^ (mixed >> 31)
-            }
+            Source::Seed(state) => split_mix(state),
             Source::Bytes(left) => left
                 .take(bytes)
                 .fold(0, |number, byte| number << 8 | u64::from(byte)),
@@ -62,18 +56,25 @@ impl Dice {
 
     /// `length` characters out of `alphabet`.
     pub fn text(&mut self, alphabet: &[u8], length: usize) -> String {
-        // One draw for eight characters: long texts are drawn often.
+        // Two of a fuzzer's bytes decide a text of any length.
+        let mut state = self.draw(2);
         let mut number = 0;
         (0..length)
             .map(|at| {
                 if at % 8 == 0 {
-                    number = self.draw(8);
+                    number = split_mix(&mut state);
                 }
-                let byte =
-                    alphabet[usize::try_from(number & 0xff).unwrap_or_default() % alphabet.len()];
-                number >>= 8;
-                char::from(byte)
+                let byte = usize::from(number.to_le_bytes()[at % 8]);
+                char::from(alphabet[byte % alphabet.len()])
             })
             .collect()
     }
+}
+
+fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = *state;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }

@@ -49,6 +49,26 @@ pub enum Kind {
     New,
 }
 
+impl Case {
+    /// A usual request, with a session token.
+    pub fn post(url: &str) -> Self {
+        let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+        Self {
+            method: Method::POST,
+            uri: url.parse().expect("a URL"),
+            headers: HeaderMap::new(),
+            body: b"{}".to_vec(),
+            keys: Keys::new("ASIAEXAMPLE", secret, Some("a-token")),
+            region: "us-east-1".to_owned(),
+            service: "bedrock".to_owned(),
+            time: clock::at(1_767_323_045),
+            rule: 0,
+            step: 0,
+            kind: Kind::New,
+        }
+    }
+}
+
 /// An endless walk; the same dice give the same one.
 pub struct Walk {
     dice: Dice,
