@@ -57,7 +57,11 @@ pub(crate) enum Outcome {
 
 /// Sends `request`. What arrives must be what `aws-sigv4`
 /// signs for `scope`, with the keys that were handed out, at the time that it names.
-pub(crate) async fn send<B>(layer: &SigV4SigningLayer, scope: (&str, &str), request: Request<B>) -> Outcome
+pub(crate) async fn send<B>(
+    layer: &SigV4SigningLayer,
+    scope: (&str, &str),
+    request: Request<B>,
+) -> Outcome
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {

@@ -1,6 +1,8 @@
 //! The signer against others: `aws-sigv4`, AWS's own test suite, signatures that botocore made,
 //! and a verifier.
 
+mod bad_input;
+mod bad_requests;
 mod caches;
 mod generate;
 mod identity;
