@@ -10,3 +10,4 @@ mod layer;
 mod reference;
 mod suite;
 mod vectors;
+mod verifier;
