@@ -1,0 +1,13 @@
+//! The signer against others: `aws-sigv4`, AWS's own test suite, signatures that botocore made,
+//! and a verifier.
+
+mod bad_input;
+mod bad_requests;
+mod caches;
+mod generate;
+mod identity;
+mod layer;
+mod reference;
+mod suite;
+mod vectors;
+mod verifier;
