@@ -76,9 +76,10 @@ impl SignError {
 
 impl fmt::Display for SignError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the request cannot be signed: ")?;
         match &self.0 {
-            Cause::Request(cause) => write!(f, "the request cannot be signed: {cause}"),
-            Cause::Time => f.write_str("the clock is not between the years 1970 and 9999"),
+            Cause::Request(cause) => cause.fmt(f),
+            Cause::Time => f.write_str("the clock is not between the years 1 and 9999"),
         }
     }
 }

@@ -70,7 +70,7 @@ impl Signer {
     ///
     /// # Errors
     /// If there is no host, or a signed header holds other characters than visible ASCII, spaces
-    /// and tabs, or the time is not between the years 1970 and 9999. `headers` may have been changed then.
+    /// and tabs, or the time is not between the years 1 and 9999. `headers` may have been changed then.
     pub fn sign(
         &self,
         method: &Method,
@@ -91,8 +91,11 @@ impl Signer {
                 session_token: session_token.as_ref().map(|token| &***token),
             },
         };
-        let second = Second::of(params.time).ok_or(SignError(Cause::Time))?;
-        if uri.query().is_none() && uri.path().starts_with('/') {
+        let second = Second::of(params.time);
+        if let Some(second) = second
+            && uri.query().is_none()
+            && uri.path().starts_with('/')
+        {
             let unsigned = Unsigned {
                 method,
                 path: uri.path(),
@@ -112,6 +115,12 @@ impl Signer {
             if let Some(()) = shard.sign(&unsigned, headers, &payload) {
                 return Ok(());
             }
+        }
+        if second.is_none() && !unusual::can_write(params.time) {
+            return Err(SignError(Cause::Time));
+        }
+        if uri.path_and_query().is_none() {
+            return Err(BoxError::from("it has no path").into());
         }
         add_host(uri, headers)?;
         unusual::sign((method, uri), headers, payload, keys, params, &self.signed)?;

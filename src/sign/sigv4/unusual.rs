@@ -1,5 +1,7 @@
 //! Requests that our own signer leaves to `aws-sigv4`: correct for all, and slow.
 
+use std::time::{Duration, SystemTime};
+
 use aws_sigv4::http_request::{self, SignableBody, SignableRequest, SigningSettings};
 use aws_sigv4::sign::v4;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -10,6 +12,14 @@ use super::hash::PayloadHash;
 use super::signed_headers::SignedHeaders;
 use super::unsigned::KeyPair;
 use crate::body::BoxError;
+
+/// Whether this time, which is none from 1970 to 9999, has a date that can be written: it has from
+/// the year 1 on.
+pub(super) fn can_write(time: SystemTime) -> bool {
+    const FROM_YEAR_1: Duration = Duration::from_secs(62_135_596_800);
+    let before = SystemTime::UNIX_EPOCH.duration_since(time);
+    before.is_ok_and(|before| before <= FROM_YEAR_1)
+}
 
 /// Signs a request whose `Host` is set.
 pub(super) fn sign(
