@@ -72,5 +72,5 @@ pub(crate) fn variant(row: &'static str, source: Source, token: Option<&str>) ->
         body,
     } = source;
     let fresh = move || (Request::from_parts(parts(), body.clone()), clock());
-    Variant::new(column, row, None, fresh, run)
+    Variant::new(column, row, fresh, run)
 }

@@ -1,5 +1,8 @@
 //! Everything that is measured.
 
+use bytes::Bytes;
+use http_body_util::Full;
+
 use crate::floor::{Irreducible, RustCrypto};
 use crate::layer::Frames;
 use crate::request;
@@ -96,10 +99,9 @@ fn by_size((column, length, count): (&'static str, usize, u64)) -> Contest {
         variants.extend(unsteady(source));
     }
     for (i, token) in tokens.into_iter().enumerate() {
-        let body = |body: &bytes::Bytes| http_body_util::Full::new(body.clone());
         variants.extend([
-            layer::plain(PLAIN[i], source(), token, body),
-            layer::ours(LAYER[i], source(), token, body).against(PLAIN[i]),
+            layer::plain::<Full<Bytes>>(PLAIN[i], source(), token),
+            layer::ours::<Full<Bytes>>(LAYER[i], source(), token).against(PLAIN[i]),
         ]);
     }
     Contest {
@@ -141,8 +143,8 @@ fn frames() -> Contest {
         name: "1 MiB in frames",
         count: 4,
         variants: vec![
-            layer::plain(PLAIN_FRAMES, source(), None, Frames::of),
-            layer::ours(LAYER_FRAMES, source(), None, Frames::of).against(PLAIN_FRAMES),
+            layer::plain::<Frames>(PLAIN_FRAMES, source(), None),
+            layer::ours::<Frames>(LAYER_FRAMES, source(), None).against(PLAIN_FRAMES),
         ],
     }
 }

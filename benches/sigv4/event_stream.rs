@@ -34,7 +34,7 @@ pub(crate) fn reference(row: &'static str) -> Variant {
         // Kept, so that it is dropped when the clock has stopped.
         *output = Some(signed);
     };
-    Variant::new(COLUMN, row, None, || None, run)
+    Variant::new(COLUMN, row, || None, run)
 }
 
 /// As a client of `InvokeModelWithBidirectionalStream` sends them.

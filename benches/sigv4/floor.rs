@@ -97,7 +97,7 @@ impl Irreducible {
     }
 
     pub(crate) fn variant(mut self, column: &'static str, row: &'static str) -> Variant {
-        Variant::new(column, row, None, || (), move |()| self.sign())
+        Variant::new(column, row, || (), move |()| self.sign())
     }
 }
 
@@ -131,7 +131,7 @@ impl RustCrypto {
     }
 
     pub(crate) fn variant(mut self, column: &'static str, row: &'static str) -> Variant {
-        Variant::new(column, row, None, || (), move |()| self.sign())
+        Variant::new(column, row, || (), move |()| self.sign())
     }
 }
 

@@ -23,8 +23,8 @@ impl Report {
         self.0.iter().find(|m| m.column == column && m.row == row)
     }
 
-    /// How often `b` is done in the time of one `a`: the median of the rounds' own ratios. A
-    /// missing one is a mistake in this bench, and NaN meets no goal.
+    /// How often `b` is done in the time of one `a`. A missing one is a mistake in this bench, and
+    /// NaN meets no goal.
     fn ratio(&self, column: &str, a: &str, b: &str) -> f64 {
         match (self.find(column, a), self.find(column, b)) {
             (Some(a), Some(b)) => quotient(a, b),
@@ -164,11 +164,11 @@ impl fmt::Display for Wanted {
     }
 }
 
+/// The median of the rounds' ratios: steadier than the ratio of the medians where a round is
+/// disturbed as a whole.
 fn quotient(a: &Measured, b: &Measured) -> f64 {
-    if std::env::var("MED").is_ok() {
-        return median(a.rounds.clone()) / median(b.rounds.clone());
-    }
-    median(a.rounds.iter().zip(&b.rounds).map(|(a, b)| a / b).collect())
+    let pairs = a.rounds.iter().zip(&b.rounds);
+    median(pairs.map(|(a, b)| a / b).collect())
 }
 
 fn median(mut numbers: Vec<f64>) -> f64 {

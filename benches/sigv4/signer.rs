@@ -57,7 +57,7 @@ pub(crate) fn variant(row: &'static str, source: Source, token: Option<&str>) ->
         body,
     } = source;
     let fresh = move || (parts(), body.clone(), clock());
-    Variant::new(column, row, None, fresh, run)
+    Variant::new(column, row, fresh, run)
 }
 
 /// From the last 256 bytes of the body to the signed head: what a client waits for after it has
@@ -84,5 +84,5 @@ pub(crate) fn last_byte(column: &'static str, row: &'static str, body: &Bytes) -
             request::now(),
         );
     };
-    Variant::new(column, row, None, fresh, run)
+    Variant::new(column, row, fresh, run)
 }

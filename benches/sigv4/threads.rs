@@ -39,7 +39,7 @@ fn variant(
 ) -> Variant {
     let gate = Arc::new(Gate::default());
     let workers = layers.map(|layer| Worker::start(layer, body.clone(), Arc::clone(&gate)));
-    Variant::timed(column, row, None, move |count| {
+    Variant::timed(column, row, move |count| {
         for worker in &workers {
             worker.orders.send(count).expect("a thread that waits");
         }

@@ -8,7 +8,8 @@ use http::request::Parts;
 
 use crate::request;
 
-/// So many requests are prepared before the clock starts, and dropped after it has stopped.
+/// So many requests are prepared before the clock starts, and dropped after it has stopped; bodies
+/// in frames come in smaller batches.
 pub(crate) const BATCH: usize = 32;
 
 /// Where a variant gets its requests from.
@@ -57,26 +58,25 @@ impl Variant {
     pub(crate) fn new<T: 'static, R>(
         column: &'static str,
         row: &'static str,
-        against: Option<&'static str>,
         fresh: impl FnMut() -> T + 'static,
         run: impl FnMut(&mut T) -> R + 'static,
     ) -> Self {
-        Self::cleaned(column, row, against, fresh, run, || ())
+        Self::cleaned(column, row, BATCH, fresh, run, || ())
     }
 
-    /// The same, where there is more to drop after each batch.
+    /// The same, where there is more to drop after each batch of at most `size`.
     pub(crate) fn cleaned<T: 'static, R>(
         column: &'static str,
         row: &'static str,
-        against: Option<&'static str>,
+        size: usize,
         mut fresh: impl FnMut() -> T + 'static,
         mut run: impl FnMut(&mut T) -> R + 'static,
         mut clean: impl FnMut() + 'static,
     ) -> Self {
-        let mut batch = Vec::with_capacity(BATCH);
+        let mut batch = Vec::with_capacity(size);
         let time = move |count| {
             let mut total = Duration::ZERO;
-            for count in batches(count, BATCH) {
+            for count in batches(count, size) {
                 batch.extend((0..count).map(|_| fresh()));
                 let start = Instant::now();
                 for input in &mut batch {
@@ -88,24 +88,24 @@ impl Variant {
             }
             total
         };
-        Self::timed(column, row, against, time)
+        Self::timed(column, row, time)
     }
 
     /// One that keeps the time itself.
     pub(crate) fn timed(
         column: &'static str,
         row: &'static str,
-        against: Option<&'static str>,
         time: impl FnMut(u64) -> Duration + 'static,
     ) -> Self {
         Self {
             column,
             row,
-            against,
+            against: None,
             time: Box::new(time),
         }
     }
 
+    /// Compared with this row.
     pub(crate) fn against(self, row: &'static str) -> Self {
         let against = Some(row);
         Self { against, ..self }
