@@ -167,7 +167,7 @@ fn last_byte() -> Contest {
         .map(|(column, length, _)| signer::last_byte(column, LAST_BYTE, &request::body(length)));
     Contest {
         name: "last byte",
-        count: 16,
+        count: 32,
         variants: variants.into(),
     }
 }
