@@ -1,0 +1,88 @@
+//! Our own signer, without the layer.
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::request::Parts;
+use tower_bedrock::credentials::Credentials;
+use tower_bedrock::sign::{PayloadHash, PayloadHasher, Signer, SigningParams};
+
+use crate::request::{self, ACCESS_KEY_ID, REGION, SECRET};
+use crate::variant::{Source, Variant};
+
+pub(crate) fn credentials(token: Option<&str>) -> Credentials {
+    match token {
+        Some(token) => Credentials::with_session_token(ACCESS_KEY_ID, SECRET, token),
+        None => Credentials::new(ACCESS_KEY_ID, SECRET),
+    }
+    .expect("well-formed")
+}
+
+/// [`PayloadHash::of`] and [`Signer::sign`].
+pub(crate) fn signer(token: Option<&str>) -> impl Fn(&mut Parts, &[u8], SystemTime) + use<> {
+    let credentials = credentials(token);
+    let signer = Signer::new();
+    move |parts, body, time| {
+        let payload = PayloadHash::of(body);
+        sign(&signer, parts, &payload, &credentials, time);
+    }
+}
+
+fn sign(
+    signer: &Signer,
+    parts: &mut Parts,
+    payload: &PayloadHash,
+    credentials: &Credentials,
+    time: SystemTime,
+) {
+    let params = SigningParams::new(credentials, REGION, time);
+    signer
+        .sign(
+            &parts.method,
+            &parts.uri,
+            &mut parts.headers,
+            payload,
+            &params,
+        )
+        .expect("signed");
+}
+
+pub(crate) fn variant(row: &'static str, source: Source, token: Option<&str>) -> Variant {
+    let sign = signer(token);
+    let run = move |(parts, body, time): &mut (Parts, Bytes, SystemTime)| sign(parts, body, *time);
+    let Source {
+        column,
+        mut parts,
+        mut clock,
+        body,
+    } = source;
+    let fresh = move || (parts(), body.clone(), clock());
+    Variant::new(column, row, fresh, run)
+}
+
+/// From the last 256 bytes of the body to the signed head: what a client waits for after it has
+/// sent everything.
+pub(crate) fn last_byte(column: &'static str, row: &'static str, body: &Bytes) -> Variant {
+    let credentials = credentials(None);
+    let signer = Signer::new();
+    let mut parts = request::same();
+    let mut earlier = body.clone();
+    let last = earlier.split_off(earlier.len() - 256);
+    let fresh = move || {
+        let mut hasher = PayloadHasher::new();
+        hasher.update(&earlier);
+        (parts(), Some(hasher))
+    };
+    let run = move |(parts, hasher): &mut (Parts, Option<PayloadHasher>)| {
+        let mut hasher = hasher.take().unwrap_or_default();
+        hasher.update(&last);
+        sign(
+            &signer,
+            parts,
+            &hasher.finish(),
+            &credentials,
+            request::now(),
+        );
+    };
+    Variant::new(column, row, fresh, run)
+}
