@@ -75,5 +75,5 @@ pub use self::future::ResponseFuture;
 pub use self::layer::{SigV4Signing, SigV4SigningLayer};
 pub use self::mismatch::explain_mismatch;
 pub use self::sigv4::{
-    PayloadHash, PayloadHasher, SignError, SignedHeaders, Signer, SigningParams,
+    EventStreamSigner, PayloadHash, PayloadHasher, SignError, SignedHeaders, Signer, SigningParams,
 };

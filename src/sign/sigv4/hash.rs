@@ -35,7 +35,7 @@ pub(super) fn absorb<'a>(state: &mut State, bytes: &'a [u8]) -> &'a [u8] {
 /// The last blocks of a message of `length` bytes: the less than a block that is left of it, and
 /// the padding.
 #[inline]
-fn last(rest: &[u8], length: u64) -> ([u8; 2 * BLOCK], usize) {
+pub(super) fn last(rest: &[u8], length: u64) -> ([u8; 2 * BLOCK], usize) {
     let mut last = [0; 2 * BLOCK];
     last[..rest.len()].copy_from_slice(rest);
     last[rest.len()] = 0x80;

@@ -30,6 +30,16 @@ impl SigningKey {
         self.inner
     }
 
+    /// HMAC of a whole message.
+    pub(super) fn mac(&self, message: &[u8]) -> State {
+        let mut state = self.inner;
+        let rest = hash::absorb(&mut state, message);
+        // The pad's block came first.
+        let (last, end) = hash::last(rest, (BLOCK + message.len()) as u64);
+        hash::absorb(&mut state, &last[..end]);
+        self.outer(&state)
+    }
+
     /// The outer hash of HMAC, over the inner one.
     #[inline]
     pub(super) fn outer(&self, inner: &State) -> State {

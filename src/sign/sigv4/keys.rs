@@ -5,7 +5,8 @@ use http::HeaderValue;
 use zeroize::Zeroizing;
 
 use super::key::SigningKey;
-use super::unsigned::{KeyPair, Unsigned};
+use super::scope::Scope;
+use super::unsigned::KeyPair;
 use crate::credentials::Fingerprint;
 
 const SETS: usize = 32;
@@ -29,18 +30,22 @@ struct Entry {
 }
 
 impl Keys {
-    /// The key for this request, and its session token.
-    pub(super) fn get(&mut self, unsigned: &Unsigned<'_>) -> (&SigningKey, Option<&HeaderValue>) {
+    /// The signing key of this pair in this scope, and the pair's session token.
+    pub(super) fn get(
+        &mut self,
+        pair: &KeyPair<'_>,
+        scope: &Scope<'_>,
+    ) -> (&SigningKey, Option<&HeaderValue>) {
         self.sets.resize_with(SETS, Default::default);
         self.asked += 1;
-        let [at, _] = unsigned.keys.fingerprint.halves();
+        let [at, _] = pair.fingerprint.halves();
         let set = &mut self.sets[at as usize % SETS];
         let found = set.iter().position(|entry| {
             entry.as_ref().is_some_and(|entry| {
-                entry.fingerprint == *unsigned.keys.fingerprint
-                    && entry.day == unsigned.second.day()
-                    && *entry.region == *unsigned.region
-                    && *entry.service == *unsigned.service
+                entry.fingerprint == *pair.fingerprint
+                    && entry.day == scope.second.day()
+                    && *entry.region == *scope.region
+                    && *entry.service == *scope.service
             })
         });
         let at = found.unwrap_or_else(|| {
@@ -49,28 +54,26 @@ impl Keys {
             set[oldest] = None;
             oldest
         });
-        let entry = set[at].get_or_insert_with(|| Entry::new(unsigned));
+        let entry = set[at].get_or_insert_with(|| Entry::new(pair, scope));
         entry.used = self.asked;
         (&entry.key, entry.token.as_ref())
     }
 }
 
 impl Entry {
-    fn new(unsigned: &Unsigned<'_>) -> Self {
-        let KeyPair {
-            fingerprint,
-            secret_access_key,
-            session_token,
-            ..
-        } = unsigned.keys;
-        let (region, service) = (unsigned.region, unsigned.service);
+    fn new(pair: &KeyPair<'_>, scope: &Scope<'_>) -> Self {
+        let Scope {
+            second,
+            region,
+            service,
+        } = *scope;
         Self {
-            fingerprint: fingerprint.clone(),
-            day: unsigned.second.day(),
+            fingerprint: pair.fingerprint.clone(),
+            day: second.day(),
             region: region.into(),
             service: service.into(),
-            key: SigningKey::derive(secret_access_key, unsigned.second.unix(), region, service),
-            token: session_token.and_then(token_value),
+            key: SigningKey::derive(pair.secret_access_key, second.unix(), region, service),
+            token: pair.session_token.and_then(token_value),
             used: 0,
         }
     }

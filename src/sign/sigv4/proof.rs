@@ -1,8 +1,8 @@
 //! What is left to do for a signature once everything but the body's hash is known.
 
-use super::date::Second;
 use super::hash::{self, BLOCK, State};
 use super::key::SigningKey;
+use super::scope::Scope;
 use super::tail::Tail;
 
 /// The two messages of a signature, hashed as far as they are known, and the key.
@@ -39,27 +39,13 @@ impl Proof {
     pub(super) fn new(
         canonical: &[u8],
         beginning: Beginning,
-        second: Second,
-        (region, service): (&str, &str),
+        scope: &Scope<'_>,
         key: SigningKey,
         scratch: &mut Vec<u8>,
     ) -> Self {
         let Beginning { state, length } = beginning;
-        let date = second.text();
         scratch.clear();
-        for part in [
-            b"AWS4-HMAC-SHA256\n",
-            &date[..],
-            b"\n",
-            &date[..8],
-            b"/",
-            region.as_bytes(),
-            b"/",
-            service.as_bytes(),
-            b"/aws4_request\n",
-        ] {
-            scratch.extend_from_slice(part);
-        }
+        scope.write_to_sign(b"AWS4-HMAC-SHA256", |part| scratch.extend_from_slice(part));
         Self {
             canonical: Tail::new(state, length as u64, &canonical[length..]),
             // HMAC's pad comes first.

@@ -77,8 +77,8 @@ impl Route {
         Self {
             mark,
             fingerprint: unsigned.keys.fingerprint.clone(),
-            region: unsigned.region.into(),
-            service: unsigned.service.into(),
+            region: unsigned.scope.region.into(),
+            service: unsigned.scope.service.into(),
             method: unsigned.method.clone(),
             path: unsigned.path.into(),
             headers: unsigned
@@ -89,7 +89,7 @@ impl Route {
             date_at: layout.date,
             beginning,
             authorization: authorization.into(),
-            second: unsigned.second,
+            second: unsigned.scope.second,
             company,
             proof,
             used: 0,
@@ -102,8 +102,8 @@ impl Route {
         self.mark == mark
             && self.fingerprint == *unsigned.keys.fingerprint
             && *self.path == *unsigned.path
-            && *self.region == *unsigned.region
-            && *self.service == *unsigned.service
+            && *self.region == *unsigned.scope.region
+            && *self.service == *unsigned.scope.service
             && self.method == *unsigned.method
             && {
                 let mut known = self.headers.iter();
@@ -128,26 +128,21 @@ impl Route {
         keys: &mut Keys,
         scratch: &mut Vec<u8>,
     ) {
-        let text = unsigned.second.text();
-        let key = if self.second.day() == unsigned.second.day() {
+        let Unsigned {
+            keys: pair, scope, ..
+        } = unsigned;
+        let text = scope.second.text();
+        let key = if self.second.day() == scope.second.day() {
             self.proof.key().clone()
         } else {
-            let day = ALGORITHM.len() + unsigned.keys.access_key_id.len() + 1;
+            let day = ALGORITHM.len() + pair.access_key_id.len() + 1;
             self.authorization[day..day + 8].copy_from_slice(&text[..8]);
-            keys.get(unsigned).0.clone()
+            keys.get(pair, scope).0.clone()
         };
         self.canonical[self.date_at..self.date_at + 16].copy_from_slice(&text);
-        let scope = (unsigned.region, unsigned.service);
-        self.proof = Proof::new(
-            &self.canonical,
-            self.beginning,
-            unsigned.second,
-            scope,
-            key,
-            scratch,
-        );
+        self.proof = Proof::new(&self.canonical, self.beginning, scope, key, scratch);
         self.company.date = date.clone();
-        self.second = unsigned.second;
+        self.second = scope.second;
     }
 
     /// Signs the request with this body.
@@ -166,22 +161,13 @@ impl Route {
 
 /// Writes `Authorization` up to the signature; `names` are those of the signed headers.
 pub(super) fn push_authorization(into: &mut BytesMut, unsigned: &Unsigned<'_>, names: &[u8]) {
-    let date = unsigned.second.text();
-    for part in [
-        ALGORITHM,
-        unsigned.keys.access_key_id.as_bytes(),
-        b"/",
-        &date[..8],
-        b"/",
-        unsigned.region.as_bytes(),
-        b"/",
-        unsigned.service.as_bytes(),
-        b"/aws4_request, SignedHeaders=",
-        names,
-        b", Signature=",
-    ] {
-        into.extend_from_slice(part);
-    }
+    into.extend_from_slice(ALGORITHM);
+    into.extend_from_slice(unsigned.keys.access_key_id.as_bytes());
+    into.extend_from_slice(b"/");
+    unsigned.scope.write(|part| into.extend_from_slice(part));
+    into.extend_from_slice(b", SignedHeaders=");
+    into.extend_from_slice(names);
+    into.extend_from_slice(b", Signature=");
 }
 
 /// Adds what is written, and the signature, as `Authorization`.

@@ -10,7 +10,8 @@ use super::key::SigningKey;
 use super::keys::Keys;
 use super::proof::{Beginning, Proof};
 use super::route::{Company, Route, add_signature, push_authorization};
-use super::unsigned::{Unsigned, fold};
+use super::scope::Scope;
+use super::unsigned::{KeyPair, Unsigned, fold};
 
 const SETS: usize = 128;
 const WAYS: usize = 4;
@@ -70,8 +71,8 @@ impl Shard {
             .find(|route| route.is_of(mark, unsigned, headers))?;
         self.signed += 1;
         route.used = self.signed;
-        if !route.is_at(unsigned.second) {
-            let date = date_value(&mut self.date, unsigned.second)?;
+        if !route.is_at(unsigned.scope.second) {
+            let date = date_value(&mut self.date, unsigned.scope.second)?;
             route.go_to(unsigned, date, &mut self.keys, &mut self.scratch);
         }
         route.sign(headers, payload, &mut self.arena)
@@ -99,7 +100,7 @@ impl Shard {
         }
         self.signed += 1;
         let mark = unsigned.mark(self.seed);
-        let text = unsigned.second.text();
+        let text = unsigned.scope.second.text();
         let layout = canonical::write(
             &mut self.canonical,
             (unsigned.method.as_str(), unsigned.path),
@@ -108,15 +109,14 @@ impl Shard {
             unsigned.keys.session_token,
         )?;
         let canonical = &self.canonical[..];
-        let date = date_value(&mut self.date, unsigned.second)?.clone();
-        let (key, token) = self.keys.get(unsigned);
+        let date = date_value(&mut self.date, unsigned.scope.second)?.clone();
+        let (key, token) = self.keys.get(&unsigned.keys, &unsigned.scope);
         let (key, token) = (key.clone(), token.cloned());
         let beginning = Beginning::of(&canonical[..layout.date]);
         let mut proof = Proof::new(
             canonical,
             beginning,
-            unsigned.second,
-            (unsigned.region, unsigned.service),
+            &unsigned.scope,
             key,
             &mut self.scratch,
         );
@@ -151,9 +151,9 @@ impl Shard {
         signed
     }
 
-    /// The signing key for this request.
-    pub(super) fn key(&mut self, unsigned: &Unsigned<'_>) -> SigningKey {
-        self.keys.get(unsigned).0.clone()
+    /// The signing key of this pair in this scope.
+    pub(super) fn key(&mut self, pair: &KeyPair<'_>, scope: &Scope<'_>) -> SigningKey {
+        self.keys.get(pair, scope).0.clone()
     }
 }
 

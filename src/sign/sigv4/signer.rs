@@ -9,11 +9,12 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use super::cache::Cache;
 use super::date::Second;
 use super::hash::PayloadHash;
+use super::key::SigningKey;
+use super::scope::Scope;
 use super::signed_headers::SignedHeaders;
 use super::unsigned::{KeyPair, Unsigned};
 use super::{Cause, SignError, SigningParams, unusual};
 use crate::body::BoxError;
-use crate::credentials::Secret;
 use crate::route::host_value;
 
 /// Signs requests with AWS Signature Version 4.
@@ -64,6 +65,11 @@ impl Signer {
         }
     }
 
+    /// The signing key of this pair in this scope, cached or derived.
+    pub(super) fn key(&self, pair: &KeyPair<'_>, scope: &Scope<'_>) -> SigningKey {
+        self.cache.shard().key(pair, scope)
+    }
+
     /// Adds `authorization`, `x-amz-date` and, for temporary credentials, `x-amz-security-token`,
     /// in place of any of the same names; `host` too, if it is not there. A Bedrock API key is
     /// sent as it is, as a bearer token.
@@ -79,17 +85,9 @@ impl Signer {
         payload: &PayloadHash,
         params: &SigningParams<'_>,
     ) -> Result<(), SignError> {
-        let keys = match params.credentials.secret() {
-            Secret::ApiKey(key) => return send_api_key(headers, key),
-            Secret::KeyPair {
-                secret_access_key,
-                session_token,
-            } => KeyPair {
-                fingerprint: params.credentials.fingerprint(),
-                access_key_id: params.credentials.id(),
-                secret_access_key,
-                session_token: session_token.as_ref().map(|token| &***token),
-            },
+        let keys = match KeyPair::of(params.credentials) {
+            Ok(keys) => keys,
+            Err(key) => return send_api_key(headers, key),
         };
         let second = Second::of(params.time);
         if let Some(second) = second
@@ -101,9 +99,11 @@ impl Signer {
                 path: uri.path(),
                 signed: &self.signed,
                 keys,
-                region: params.region,
-                service: params.service,
-                second,
+                scope: Scope {
+                    second,
+                    region: params.region,
+                    service: params.service,
+                },
             };
             let payload = payload.hex();
             let mut shard = self.cache.shard();

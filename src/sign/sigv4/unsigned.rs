@@ -3,9 +3,9 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::canonical::{DATE, TOKEN};
-use super::date::Second;
+use super::scope::Scope;
 use super::signed_headers::SignedHeaders;
-use crate::credentials::Fingerprint;
+use crate::credentials::{Credentials, Fingerprint, Secret};
 
 /// A request that is to be signed, all that its signature depends on but the body.
 #[derive(Clone, Copy)]
@@ -14,9 +14,7 @@ pub(super) struct Unsigned<'a> {
     pub(super) path: &'a str,
     pub(super) signed: &'a SignedHeaders,
     pub(super) keys: KeyPair<'a>,
-    pub(super) region: &'a str,
-    pub(super) service: &'a str,
-    pub(super) second: Second,
+    pub(super) scope: Scope<'a>,
 }
 
 /// A key pair, for the time of one signature.
@@ -27,6 +25,24 @@ pub(super) struct KeyPair<'a> {
     pub(super) access_key_id: &'a str,
     pub(super) secret_access_key: &'a str,
     pub(super) session_token: Option<&'a str>,
+}
+
+impl<'a> KeyPair<'a> {
+    /// The key pair of these credentials, or else their API key.
+    pub(super) fn of(credentials: &'a Credentials) -> Result<Self, &'a str> {
+        match credentials.secret() {
+            Secret::KeyPair {
+                secret_access_key,
+                session_token,
+            } => Ok(Self {
+                fingerprint: credentials.fingerprint(),
+                access_key_id: credentials.id(),
+                secret_access_key,
+                session_token: session_token.as_ref().map(|token| &***token),
+            }),
+            Secret::ApiKey(key) => Err(key),
+        }
+    }
 }
 
 impl<'a> Unsigned<'a> {
@@ -47,7 +63,7 @@ impl<'a> Unsigned<'a> {
     #[inline]
     pub(super) fn mark(&self, seed: u64) -> u64 {
         let mark = fold(seed, self.path.as_bytes());
-        let mark = fold(mark, self.region.as_bytes());
+        let mark = fold(mark, self.scope.region.as_bytes());
         let [a, b] = self.keys.fingerprint.halves();
         mix(mark, a, b)
     }
