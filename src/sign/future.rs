@@ -15,7 +15,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::body::SignedBody;
-use super::headers::state_length;
+use super::headers::{Plain, state_length};
 use super::judge::{Signed, noted};
 use super::layer::{Settings, SigV4SigningLayer};
 use super::sigv4::PayloadHasher;
@@ -29,6 +29,7 @@ pin_project! {
     pub struct ResponseFuture<S, B, F> {
         #[pin]
         body: Option<B>,
+        settings: Option<Arc<Settings>>,
         // Beside the state, for it is large and would be moved from state to state.
         unsigned: Option<Unsigned<S>>,
         #[pin]
@@ -47,9 +48,9 @@ pin_project! {
 }
 
 /// A request that is to be signed.
-struct Unsigned<S> {
+pub(super) struct Unsigned<S> {
     facts: Option<Context>,
-    settings: Arc<Settings>,
+    plain: Option<Plain>,
     manner: Manner,
     /// The instance of the inner service that was polled ready.
     ready: S,
@@ -63,6 +64,7 @@ impl<S, B, F> ResponseFuture<S, B, F> {
     pub(super) fn passing(future: F) -> Self {
         Self {
             body: None,
+            settings: None,
             unsigned: None,
             state: State::Calling {
                 future,
@@ -74,46 +76,42 @@ impl<S, B, F> ResponseFuture<S, B, F> {
     pub(super) fn refused(
         facts: Option<&Context>,
         rejection: Rejection,
-        head: &Parts,
+        manner: Manner,
         body: B,
     ) -> Self {
         Self {
             body: Some(body),
+            settings: None,
             unsigned: None,
-            state: State::refusing(facts, rejection, manner(facts, head)),
+            state: State::refusing(facts, rejection, manner),
         }
     }
 
     pub(super) fn asking(
         layer: &SigV4SigningLayer,
-        facts: Option<Context>,
-        head: Parts,
+        unsigned: Unsigned<S>,
         body: B,
-        ready: S,
+        answer: Later,
     ) -> Self {
-        let manner = manner(facts.as_ref(), &head);
         Self {
             body: Some(body),
-            unsigned: Some(Unsigned::new(layer, facts, manner, None, ready)),
-            state: State::Asking {
-                answer: Arc::clone(&layer.provider).later(head),
-            },
+            settings: Some(Arc::clone(&layer.settings)),
+            unsigned: Some(unsigned),
+            state: State::Asking { answer },
         }
     }
 
     #[inline]
     pub(super) fn signing(
         layer: &SigV4SigningLayer,
-        facts: Option<Context>,
-        head: Parts,
+        unsigned: Unsigned<S>,
         body: B,
-        ready: S,
         credentials: Credentials,
     ) -> Self {
-        let manner = manner(facts.as_ref(), &head);
         Self {
             body: Some(body),
-            unsigned: Some(Unsigned::new(layer, facts, manner, Some(head), ready)),
+            settings: Some(Arc::clone(&layer.settings)),
+            unsigned: Some(unsigned),
             state: State::Reading {
                 credentials: Some(credentials),
             },
@@ -121,35 +119,36 @@ impl<S, B, F> ResponseFuture<S, B, F> {
     }
 }
 
-/// How the request is refused. A plain one is in no other way than most.
-fn manner(facts: Option<&Context>, head: &Parts) -> Manner {
-    facts.map_or(Manner::PLAIN, |context| context.manner(head))
-}
-
 impl<S> Unsigned<S> {
     #[inline]
-    fn new(
+    pub(super) fn new(
         layer: &SigV4SigningLayer,
         facts: Option<Context>,
+        plain: Option<Plain>,
         manner: Manner,
         head: Option<Parts>,
         ready: S,
     ) -> Self {
-        let settings = Arc::clone(&layer.settings);
+        let Settings {
+            body_limit,
+            body_grace,
+            ..
+        } = *layer.settings;
         Self {
             facts,
+            plain,
             manner,
             ready,
             head,
-            collector: Collector::new(settings.body_limit, settings.body_grace),
+            collector: Collector::new(body_limit, body_grace),
             hash: PayloadHasher::new(),
-            settings,
         }
     }
 
     /// Signs and calls inward, or refuses.
     fn finish<B, R>(
         &mut self,
+        settings: &Settings,
         read: Result<Buffered, CollectError>,
         credentials: &Credentials,
     ) -> State<S::Future>
@@ -158,47 +157,46 @@ impl<S> Unsigned<S> {
     {
         // A client that has been told to go on is heard out.
         self.manner.awaits_continue &= !self.collector.has_begun();
-        self.send(read, credentials).unwrap_or_else(|rejection| {
-            State::refusing(self.facts.as_ref(), rejection, self.manner)
-        })
+        self.send(settings, read, credentials)
+            .unwrap_or_else(|rejection| {
+                State::refusing(self.facts.as_ref(), rejection, self.manner)
+            })
     }
 
     fn send<B, R>(
         &mut self,
+        settings: &Settings,
         read: Result<Buffered, CollectError>,
         credentials: &Credentials,
     ) -> Result<State<S::Future>, Rejection>
     where
         S: Service<Request<SignedBody<B>>, Response = Response<R>>,
     {
-        let body = read.map_err(|error| refusal(error, self.settings.body_limit))?;
-        let Some(mut head) = self.head.take() else {
-            return Err(Rejection::credentials_unavailable(
-                "they were not waited for",
-            ));
-        };
-        let facts = self.facts.clone();
-        if let Some(context) = &facts {
+        let body = read.map_err(|error| refusal(error, settings.body_limit))?;
+        let facts = self.facts.as_ref();
+        if let Some(context) = facts {
             context.set_request_size(body.len());
         }
-        state_length(&mut head.headers, body.len());
-        let payload = self.hash.finish();
-        let dated = self
-            .settings
-            .prove(facts.as_ref(), &mut head, &payload, credentials)?;
-        if let Some(context) = &facts {
+        let head = self.head.as_mut();
+        let head = head.ok_or_else(|| Rejection::credentials_unavailable("not waited for"))?;
+        if body.is_empty() || self.plain.is_none_or(|plain| plain.states_length) {
+            state_length(&mut head.headers, body.len());
+        }
+        let dated = settings.prove(facts, head, &self.hash.finish(), credentials)?;
+        if let Some(context) = facts {
             context.attempt();
         }
+        let signed = Some(Signed {
+            facts: self.facts.take(),
+            dialect: self.manner.dialect,
+            dated,
+        });
+        let Some(head) = self.head.take() else {
+            return Err(Rejection::credentials_unavailable("not waited for"));
+        };
         let request = Request::from_parts(head, SignedBody::whole(body));
-        Ok(State::Calling {
-            future: self.ready.call(request),
-            signed: Some(Signed {
-                facts,
-                settings: Arc::clone(&self.settings),
-                dialect: self.manner.dialect,
-                dated,
-            }),
-        })
+        let future = self.ready.call(request);
+        Ok(State::Calling { future, signed })
     }
 }
 
@@ -258,16 +256,19 @@ where
                         // It has ended: it is not held any longer, nor polled again.
                         this.body.set(None);
                     }
-                    let next = unsigned.finish(read, &credentials);
+                    let Some(settings) = this.settings else {
+                        return Poll::Pending;
+                    };
+                    let next = unsigned.finish(settings, read, &credentials);
                     this.state.set(next);
                     // The inner service with it: what was reserved is used, or given back.
                     *this.unsigned = None;
                 }
                 StateProj::Calling { future, signed } => {
                     let response = ready!(future.poll(cx))?;
-                    return Poll::Ready(Ok(match signed.take() {
-                        Some(signed) => signed.judge(response),
-                        None => response.map(ResponseBody::inner),
+                    return Poll::Ready(Ok(match (signed.take(), this.settings) {
+                        (Some(signed), Some(settings)) => signed.judge(settings, response),
+                        _ => response.map(ResponseBody::inner),
                     }));
                 }
                 StateProj::Refusing { drain, refusal } => {

@@ -17,25 +17,47 @@ const STALE: [&str; 5] = [
     "x-amz-security-token",
 ];
 
-/// Whether nothing in the request asks for a decision: it names no credentials and no key, it has
-/// no header of an earlier signature and none about how its body comes. Most requests of a program
+/// A request in which nothing asks for a decision: it names no credentials and no key, it has no
+/// header of an earlier signature and none about how its body comes. Most requests of a program
 /// that signs its own are such.
-pub(super) fn is_plain(head: &Parts) -> bool {
-    head.uri.path().starts_with("/model/")
-        && head.uri.query().is_none()
-        && head.headers.iter().all(|(name, value)| {
-            static TELLING: [HeaderName; 4] =
-                [AUTHORIZATION, CONTENT_ENCODING, EXPECT, TRANSFER_ENCODING];
-            if *name == CONTENT_TYPE {
-                // Else the caller speaks gRPC, and is refused in it.
-                return !value.as_bytes().starts_with(b"application/grpc");
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Plain {
+    /// It has a `content-length`.
+    pub(super) states_length: bool,
+}
+
+/// Looks a request over, once.
+pub(super) fn plain(head: &Parts) -> Option<Plain> {
+    static TELLING: [HeaderName; 4] = [AUTHORIZATION, CONTENT_ENCODING, EXPECT, TRANSFER_ENCODING];
+    let path = head.uri.path();
+    if !path.starts_with("/model/")
+        || path.ends_with("/invoke-with-bidirectional-stream")
+        || head.uri.query().is_some()
+        || head.uri.authority().is_none()
+    {
+        return None;
+    }
+    let mut plain = Plain {
+        states_length: false,
+    };
+    for (name, value) in &head.headers {
+        if *name == CONTENT_LENGTH {
+            plain.states_length = true;
+        } else if *name == CONTENT_TYPE {
+            // A caller who speaks gRPC is refused in it.
+            if value.as_bytes().starts_with(b"application/grpc") {
+                return None;
             }
-            !TELLING.contains(name)
-                && !matches!(
-                    name.as_str().as_bytes(),
-                    [b'c', b'f', b'-', ..] | [b'x', b'-', b'a', ..]
-                )
-        })
+        } else if TELLING.contains(name)
+            || matches!(
+                name.as_str().as_bytes(),
+                [b'c', b'f', b'-', ..] | [b'x', b'-', b'a', ..]
+            )
+        {
+            return None;
+        }
+    }
+    Some(plain)
 }
 
 /// The headers of a gateway's client that Bedrock gets to see.

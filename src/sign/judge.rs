@@ -1,7 +1,5 @@
 //! What AWS says of our credentials.
 
-use std::sync::Arc;
-
 use http::{Response, StatusCode};
 
 use super::layer::Settings;
@@ -13,7 +11,6 @@ use crate::reject::{Dialect, Rejection, RejectionKind};
 /// A request that went out with our own proof.
 pub(super) struct Signed {
     pub(super) facts: Option<Context>,
-    pub(super) settings: Arc<Settings>,
     pub(super) dialect: Dialect,
     /// `None` if the proof has no date, or nothing is to be learned from it.
     pub(super) dated: Option<Dated>,
@@ -21,7 +18,11 @@ pub(super) struct Signed {
 
 impl Signed {
     /// If AWS rejects our credentials, that is not for the caller to mend.
-    pub(super) fn judge<R>(self, response: Response<R>) -> Response<ResponseBody<R>> {
+    pub(super) fn judge<R>(
+        self,
+        settings: &Settings,
+        response: Response<R>,
+    ) -> Response<ResponseBody<R>> {
         let Some(kind) = rejected_credentials(&response) else {
             return response.map(ResponseBody::inner);
         };
@@ -38,7 +39,7 @@ impl Signed {
         )
         .with_internal(kind);
         let headers = response.headers();
-        let Settings { clock, skew, .. } = &*self.settings;
+        let Settings { clock, skew, .. } = settings;
         let taught = self.dated.zip(skew.as_ref());
         if taught.is_some_and(|(dated, skew)| dated.learn(*clock, skew, kind, headers)) {
             rejection = rejection.mended();

@@ -14,7 +14,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::body::SignedBody;
-use super::future::ResponseFuture;
+use super::future::{ResponseFuture, Unsigned};
 use super::headers;
 use super::scope::Scope;
 use super::sigv4::{PayloadHash, SignError, SignedHeaders, Signer, SigningParams, send_api_key};
@@ -22,7 +22,7 @@ use super::skew::{Dated, Skew};
 use crate::body::{BoxError, DEFAULT_LIMIT, ResponseBody};
 use crate::context::{Context, KeyChoice, Policy, Stage};
 use crate::credentials::{Credentials, DynProvideCredentials, ProvideCredentials, Secret};
-use crate::reject::{Rejection, RejectionKind};
+use crate::reject::{Manner, Rejection, RejectionKind};
 use crate::route::{Operation, Surface, host_value};
 
 /// Signs requests to Bedrock. See the [module docs](super).
@@ -194,16 +194,27 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut head, body) = request.into_parts();
-        let facts = match Context::get(&head.extensions) {
-            // Nobody keeps this request's facts, and it has none that are not plain to see.
-            None if headers::is_plain(&head) => None,
-            _ => Some(Context::of(&mut head.extensions)),
+        let plain = match Context::get(&head.extensions) {
+            None => headers::plain(&head),
+            Some(_) => None,
         };
-        match self.layer.settings.prepare(facts.as_ref(), &mut head) {
+        // A plain request has no facts that anybody keeps.
+        let facts = match plain {
+            Some(_) => None,
+            None => Some(Context::of(&mut head.extensions)),
+        };
+        let (manner, plan) = match &facts {
+            Some(context) => (
+                context.manner(&head),
+                self.layer.settings.prepare(context, &mut head),
+            ),
+            None => (Manner::PLAIN, Ok(Plan::Sign)),
+        };
+        match plan {
             Err(rejection) => {
                 // What was reserved by polling ready is given back at once.
                 self.inner = self.inner.clone();
-                ResponseFuture::refused(facts.as_ref(), rejection, &head, body)
+                ResponseFuture::refused(facts.as_ref(), rejection, manner, body)
             }
             Ok(Plan::Pass) => {
                 if let Some(context) = facts {
@@ -216,14 +227,22 @@ where
                 // The instance that was polled ready is the one to call, so it goes along.
                 let fresh = self.inner.clone();
                 let ready = std::mem::replace(&mut self.inner, fresh);
-                match self.layer.provider.now(&head) {
+                let answer = self.layer.provider.now(&head);
+                let unsigned =
+                    |facts, head| Unsigned::new(&self.layer, facts, plain, manner, head, ready);
+                match answer {
                     Some(Ok(keys)) => {
-                        ResponseFuture::signing(&self.layer, facts, head, body, ready, keys)
+                        let unsigned = unsigned(facts, Some(head));
+                        ResponseFuture::signing(&self.layer, unsigned, body, keys)
                     }
                     Some(Err(rejection)) => {
-                        ResponseFuture::refused(facts.as_ref(), rejection, &head, body)
+                        ResponseFuture::refused(facts.as_ref(), rejection, manner, body)
                     }
-                    None => ResponseFuture::asking(&self.layer, facts, head, body, ready),
+                    None => {
+                        let answer = Arc::clone(&self.layer.provider).later(head);
+                        let unsigned = unsigned(facts, None);
+                        ResponseFuture::asking(&self.layer, unsigned, body, answer)
+                    }
                 }
             }
         }
@@ -238,33 +257,23 @@ enum Plan {
 }
 
 impl Settings {
-    /// Everything that can be decided from the head. Without facts it is a plain one, see
-    /// [`headers::is_plain`].
-    fn prepare(&self, facts: Option<&Context>, head: &mut Parts) -> Result<Plan, Rejection> {
+    /// Everything that can be decided from the head.
+    fn prepare(&self, context: &Context, head: &mut Parts) -> Result<Plan, Rejection> {
         const ME: &str = "SigV4SigningLayer";
         let ours = |value: &HeaderValue| value.is_sensitive();
-        if facts.is_some_and(|context| context.pass(Stage::Sign))
-            && head.headers.get(AUTHORIZATION).is_some_and(ours)
-        {
+        if context.pass(Stage::Sign) && head.headers.get(AUTHORIZATION).is_some_and(ours) {
             return Err(Rejection::misordered(ME, ME));
         }
         if head.uri.authority().is_none() {
             return Err(Rejection::misordered("BedrockPathRewriteLayer", ME));
         }
-        if !head.headers.contains_key(HOST)
-            && let Some(host) = host_value(&head.uri)
-        {
-            head.headers.insert(HOST, host);
-        }
-        if operation(facts, head) == Operation::InvokeModelWithBidirectionalStream {
+        add_host(head);
+        if operation(context, head) == Operation::InvokeModelWithBidirectionalStream {
             return Err(Rejection::new(
                 RejectionKind::Unsupported,
                 "InvokeModelWithBidirectionalStream is not supported by this gateway",
             ));
         }
-        let Some(context) = facts else {
-            return Ok(Plan::Sign);
-        };
         if let KeyChoice::Client(_) = context.choose_key(head, &self.policy)? {
             return Ok(Plan::Pass);
         }
@@ -295,6 +304,7 @@ impl Settings {
             false => Rejection::credentials_unavailable(error),
         };
         if let Secret::ApiKey(key) = credentials.secret() {
+            add_host(head);
             send_api_key(&mut head.headers, key).map_err(refuse)?;
             return Ok(None);
         }
@@ -316,9 +326,17 @@ impl Settings {
     }
 }
 
+fn add_host(head: &mut Parts) {
+    if !head.headers.contains_key(HOST)
+        && let Some(host) = host_value(&head.uri)
+    {
+        head.headers.insert(HOST, host);
+    }
+}
+
 /// From the route if there is one, else from the URL.
-fn operation(facts: Option<&Context>, head: &Parts) -> Operation {
-    match facts.and_then(Context::route).map(|route| route.surface()) {
+fn operation(context: &Context, head: &Parts) -> Operation {
+    match context.route().map(|route| route.surface()) {
         Some(Surface::Native { operation, .. }) => operation,
         _ => Operation::parse(head.uri.path().trim_start_matches('/')).0,
     }

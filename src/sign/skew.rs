@@ -34,11 +34,12 @@ struct Learned {
 }
 
 impl Skew {
-    /// Seconds to add to this machine's clock to get that of `host`; 0 as long as nothing is known.
+    /// Seconds to add to this machine's clock to get that of this host; 0 as long as nothing is
+    /// known.
     #[inline]
-    fn offset(&self, host: &str) -> i64 {
+    fn offset(&self, authority: &Authority) -> i64 {
         match self.0.any.load(Relaxed) {
-            true => self.known(host),
+            true => self.known(host(authority)),
             false => 0,
         }
     }
@@ -96,7 +97,7 @@ impl Dated {
         let Some((skew, authority)) = skew.zip(uri.authority()) else {
             return (now, None);
         };
-        let time = shifted(now, skew.offset(host(authority)));
+        let time = shifted(now, skew.offset(authority));
         let dated = Self {
             authority: authority.clone(),
             time,

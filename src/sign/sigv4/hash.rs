@@ -36,11 +36,19 @@ pub(super) fn absorb<'a>(state: &mut State, bytes: &'a [u8]) -> &'a [u8] {
 /// the padding.
 #[inline]
 pub(super) fn last(rest: &[u8], length: u64) -> ([u8; 2 * BLOCK], usize) {
-    let mut last = [0; 2 * BLOCK];
-    last[..rest.len()].copy_from_slice(rest);
-    last[rest.len()] = 0x80;
+    /// The bit after nothing.
+    const EMPTY: [u8; 2 * BLOCK] = {
+        let mut blocks = [0; 2 * BLOCK];
+        blocks[0] = 0x80;
+        blocks
+    };
+    let mut last = EMPTY;
     let end = padded(rest.len());
     last[end - 8..end].copy_from_slice(&(length * 8).to_be_bytes());
+    if !rest.is_empty() {
+        last[..rest.len()].copy_from_slice(rest);
+        last[rest.len()] = 0x80;
+    }
     (last, end)
 }
 

@@ -36,7 +36,6 @@ impl Company {
 
 /// Requests that differ in body and time only, signed with the same keys.
 pub(super) struct Route {
-    mark: u64,
     fingerprint: Fingerprint,
     region: Box<str>,
     service: Box<str>,
@@ -62,7 +61,6 @@ pub(super) struct Route {
 impl Route {
     /// Of a request that has just been signed.
     pub(super) fn new(
-        mark: u64,
         (unsigned, headers): (&Unsigned<'_>, &HeaderMap),
         (canonical, layout): (&[u8], Layout),
         beginning: Beginning,
@@ -75,7 +73,6 @@ impl Route {
             HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone())
         };
         Self {
-            mark,
             fingerprint: unsigned.keys.fingerprint.clone(),
             region: unsigned.scope.region.into(),
             service: unsigned.scope.service.into(),
@@ -98,9 +95,8 @@ impl Route {
 
     /// Whether this is the request's route.
     #[inline]
-    pub(super) fn is_of(&self, mark: u64, unsigned: &Unsigned<'_>, headers: &HeaderMap) -> bool {
-        self.mark == mark
-            && self.fingerprint == *unsigned.keys.fingerprint
+    pub(super) fn is_of(&self, unsigned: &Unsigned<'_>, headers: &HeaderMap) -> bool {
+        self.fingerprint == *unsigned.keys.fingerprint
             && *self.path == *unsigned.path
             && *self.region == *unsigned.scope.region
             && *self.service == *unsigned.scope.service

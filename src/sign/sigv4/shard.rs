@@ -35,6 +35,8 @@ pub(super) struct Shard {
     keys: Keys,
     date: Option<(Second, HeaderValue)>,
     signed: u64,
+    /// Set and way of the route that was used last.
+    latest: (usize, usize),
     canonical: Zeroizing<Vec<u8>>,
     scratch: Vec<u8>,
     arena: BytesMut,
@@ -49,6 +51,7 @@ impl Shard {
             keys: Keys::default(),
             date: None,
             signed: 0,
+            latest: (0, 0),
             canonical: Zeroizing::default(),
             scratch: Vec::new(),
             arena: BytesMut::new(),
@@ -62,13 +65,9 @@ impl Shard {
         headers: &mut HeaderMap,
         payload: &[u8; 64],
     ) -> Option<()> {
-        let mark = unsigned.mark(self.seed);
-        let route = self
-            .routes
-            .get_mut(mark as usize % SETS)?
-            .iter_mut()
-            .flatten()
-            .find(|route| route.is_of(mark, unsigned, headers))?;
+        let (set, way) = self.place(unsigned, headers)?;
+        self.latest = (set, way);
+        let route = self.routes[set][way].as_mut()?;
         self.signed += 1;
         route.used = self.signed;
         if !route.is_at(unsigned.scope.second) {
@@ -76,6 +75,22 @@ impl Shard {
             route.go_to(unsigned, date, &mut self.keys, &mut self.scratch);
         }
         route.sign(headers, payload, &mut self.arena)
+    }
+
+    /// Where the request's route is. Many a request is like the one before.
+    #[inline]
+    fn place(&self, unsigned: &Unsigned<'_>, headers: &HeaderMap) -> Option<(usize, usize)> {
+        let is_its = |route: &Option<Box<Route>>| {
+            let route = route.as_ref();
+            route.is_some_and(|route| route.is_of(unsigned, headers))
+        };
+        let (set, way) = self.latest;
+        if is_its(self.routes.get(set)?.get(way)?) {
+            return Some((set, way));
+        }
+        let set = unsigned.mark(self.seed) as usize % SETS;
+        let way = self.routes.get(set)?.iter().position(is_its)?;
+        Some((set, way))
     }
 
     /// Room for everything, so that nothing grows later.
@@ -133,7 +148,6 @@ impl Shard {
             return add_signature(headers, &mut self.arena, || proof.sign(payload));
         }
         let mut route = Box::new(Route::new(
-            mark,
             (unsigned, headers),
             (canonical, layout),
             beginning,

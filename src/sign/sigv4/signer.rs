@@ -110,8 +110,13 @@ impl Signer {
             if let Some(()) = shard.sign_again(&unsigned, headers, &payload) {
                 return Ok(());
             }
-            // What was signed before had a host; this one may not.
-            add_host(uri, headers)?;
+            // What was signed before had a host.
+            if !headers.contains_key(HOST) {
+                add_host(uri, headers)?;
+                if let Some(()) = shard.sign_again(&unsigned, headers, &payload) {
+                    return Ok(());
+                }
+            }
             if let Some(()) = shard.sign(&unsigned, headers, &payload) {
                 return Ok(());
             }

@@ -106,7 +106,7 @@ fn only_answers_about_the_time_teach() {
             of_time,
             "{kind}"
         );
-        assert_eq!(skew.offset("h"), if of_time { HOUR } else { 0 }, "{kind}");
+        assert_eq!(skew.known("h"), if of_time { HOUR } else { 0 }, "{kind}");
     }
 }
 
@@ -128,7 +128,7 @@ fn bounds() {
             let fresh = refused(&skew, noon, "h", NOON + offset);
             assert_eq!(fresh, believed, "{offset}");
             let kept = if believed { offset } else { 0 };
-            assert_eq!(skew.offset("h"), kept, "{offset}");
+            assert_eq!(skew.known("h"), kept, "{offset}");
             let (time, _) = Dated::now(noon, Some(&skew), &uri("h"));
             assert_eq!(seconds(time), NOON + kept, "{offset}");
         }
@@ -137,7 +137,7 @@ fn bounds() {
     let skew = Skew::default();
     assert!(refused(&skew, noon, "h", NOON + 20 * HOUR));
     assert!(!refused(&skew, noon, "h", NOON + 40 * HOUR));
-    assert_eq!(skew.offset("h"), 20 * HOUR);
+    assert_eq!(skew.known("h"), 20 * HOUR);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn one_host_says_nothing_of_another() {
         ("two.test:8443", 0),
         ("", 0),
     ] {
-        assert_eq!(skew.offset(host), offset, "{host}");
+        assert_eq!(skew.known(host), offset, "{host}");
     }
 }
 
@@ -167,7 +167,7 @@ fn the_oldest_host_gives_way() {
     assert!(learn(HOSTS, HOUR));
     assert_eq!(skew.0.hosts.read().unwrap().len(), HOSTS);
     for (n, offset) in [(0, 2 * HOUR), (1, 0), (2, HOUR), (HOSTS, HOUR)] {
-        assert_eq!(skew.offset(&format!("h{n}")), offset, "h{n}");
+        assert_eq!(skew.known(&format!("h{n}")), offset, "h{n}");
     }
 }
 
@@ -183,11 +183,11 @@ fn a_later_answer_corrects_and_clears() {
     assert!(skew.learn("h", HOUR));
     assert!(!skew.learn("h", HOUR + 59), "as good as known");
     assert!(skew.learn("h", HOUR + 60));
-    assert_eq!(skew.offset("h"), HOUR + 60);
+    assert_eq!(skew.known("h"), HOUR + 60);
     assert!(skew.learn("h", -HOUR));
-    assert_eq!(skew.offset("h"), -HOUR);
+    assert_eq!(skew.known("h"), -HOUR);
     assert!(skew.learn("h", 30));
-    assert_eq!(skew.offset("h"), 0);
+    assert_eq!(skew.known("h"), 0);
     assert!(!skew.0.any.load(SeqCst), "nothing is left to look up");
 
     // Two requests are signed before the first is refused: both may go again.
@@ -197,18 +197,18 @@ fn a_later_answer_corrects_and_clears() {
     assert!(second.learn(clock, &skew, TIME, &http_date(NOON + HOUR)));
     // Dated right and yet refused: the key is wrong, and a third attempt of no use.
     assert!(!refused(&skew, clock, "h", NOON + HOUR));
-    assert_eq!(skew.offset("h"), HOUR);
+    assert_eq!(skew.known("h"), HOUR);
 
     // Ten minutes on its way: that is too late, but says nothing of the clock.
     let slow = sign();
     CLOCK.store(NOON + 600, SeqCst);
     assert!(slow.learn(clock, &skew, TIME, &http_date(NOON + HOUR + 600)));
-    assert_eq!(skew.offset("h"), HOUR);
+    assert_eq!(skew.known("h"), HOUR);
     // The machine slept with the answer at hand, and finds it an hour later.
     let overslept = sign();
     CLOCK.store(NOON + 600 + HOUR, SeqCst);
     assert!(!overslept.learn(clock, &skew, TIME, &http_date(NOON + HOUR + 600)));
-    assert_eq!(skew.offset("h"), HOUR);
+    assert_eq!(skew.known("h"), HOUR);
 }
 
 #[test]
