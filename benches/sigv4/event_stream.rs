@@ -1,7 +1,8 @@
 //! Messages of an event stream, each signed after the one before.
 //!
 //! Only the reference is here: the crate signs requests so far. What it is to be compared with
-//! becomes another [`Variant`] of the same column, and a goal in `report.rs`.
+//! becomes another [`Variant`] of the same column, next to this one in `contests::others`; for a
+//! goal that moves to `contests::all`.
 
 use aws_credential_types::Credentials;
 use aws_sigv4::event_stream::sign_message;
