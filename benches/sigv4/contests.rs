@@ -58,7 +58,10 @@ pub(crate) const LAYER_FRAMES: &str = "**`SigV4SigningLayer`**, body in frames o
 pub(crate) const APART: &str = "two threads, a layer each";
 pub(crate) const SHARED: &str = "two threads, **one layer**";
 pub(crate) const LAST_BYTE: &str = "**last byte to signed head**";
-pub(crate) const MESSAGE: &str = "event-stream message, aws-sigv4";
+pub(crate) const MESSAGES: [&str; 2] = [
+    "event-stream message, aws-sigv4",
+    "event-stream message, **`EventStreamSigner`**",
+];
 
 /// What table and goals need.
 pub(crate) fn all() -> Vec<Contest> {
@@ -71,7 +74,7 @@ pub(crate) fn all() -> Vec<Contest> {
 pub(crate) fn others() -> Vec<Contest> {
     vec![Contest {
         count: 64,
-        variants: vec![event_stream::reference(MESSAGE)],
+        variants: event_stream::variants(MESSAGES).into(),
     }]
 }
 

@@ -22,28 +22,21 @@ pub(crate) fn credentials(token: Option<&str>) -> Credentials {
 pub(crate) fn signer(token: Option<&str>) -> impl Fn(&mut Parts, &[u8], SystemTime) + use<> {
     let credentials = credentials(token);
     let signer = Signer::new();
-    move |parts, body, time| {
-        let payload = PayloadHash::of(body);
-        sign(&signer, parts, &payload, &credentials, time);
+    move |head, body, time| {
+        let params = SigningParams::new(&credentials, REGION, time);
+        sign(&signer, head, &PayloadHash::of(body), &params);
     }
 }
 
-fn sign(
+pub(crate) fn sign(
     signer: &Signer,
-    parts: &mut Parts,
+    head: &mut Parts,
     payload: &PayloadHash,
-    credentials: &Credentials,
-    time: SystemTime,
+    params: &SigningParams<'_>,
 ) {
-    let params = SigningParams::new(credentials, REGION, time);
+    let (method, uri) = (&head.method, &head.uri);
     signer
-        .sign(
-            &parts.method,
-            &parts.uri,
-            &mut parts.headers,
-            payload,
-            &params,
-        )
+        .sign(method, uri, &mut head.headers, payload, params)
         .expect("signed");
 }
 
@@ -74,8 +67,8 @@ pub(crate) fn last_byte(column: &'static str, row: &'static str, body: &Bytes) -
     let fresh = move || (parts(), hasher.clone());
     let run = move |(parts, hasher): &mut (Parts, PayloadHasher)| {
         hasher.update(&last);
-        let payload = hasher.finish();
-        sign(&signer, parts, &payload, &credentials, request::now());
+        let params = SigningParams::new(&credentials, REGION, request::now());
+        sign(&signer, parts, &hasher.finish(), &params);
     };
     Variant::new(column, row, fresh, run)
 }
