@@ -58,7 +58,10 @@ pub(crate) const LAYER_FRAMES: &str = "**`SigV4SigningLayer`**, body in frames o
 pub(crate) const APART: &str = "two threads, a layer each";
 pub(crate) const SHARED: &str = "two threads, **one layer**";
 pub(crate) const LAST_BYTE: &str = "**last byte to signed head**";
-pub(crate) const MESSAGE: &str = "event-stream message, aws-sigv4";
+pub(crate) const MESSAGES: [&str; 2] = [
+    "event-stream message, aws-sigv4",
+    "event-stream message, **`EventStreamSigner`**",
+];
 
 /// What table and goals need.
 pub(crate) fn all() -> Vec<Contest> {
@@ -70,9 +73,8 @@ pub(crate) fn all() -> Vec<Contest> {
 /// What has no goal yet.
 pub(crate) fn others() -> Vec<Contest> {
     vec![Contest {
-        name: "event stream",
         count: 64,
-        variants: vec![event_stream::reference(MESSAGE)],
+        variants: event_stream::variants(MESSAGES).into(),
     }]
 }
 
@@ -104,11 +106,7 @@ fn by_size((column, length, count): (&'static str, usize, u64)) -> Contest {
             layer::ours::<Full<Bytes>>(LAYER[i], source(), token).against(PLAIN[i]),
         ]);
     }
-    Contest {
-        name: column,
-        count,
-        variants,
-    }
+    Contest { count, variants }
 }
 
 /// Where a signer that remembers has less to go by.
@@ -140,7 +138,6 @@ fn frames() -> Contest {
     let column = COLUMNS[3];
     let source = || Source::steady(column, &request::body(1 << 20));
     Contest {
-        name: "1 MiB in frames",
         count: 4,
         variants: vec![
             layer::plain::<Frames>(PLAIN_FRAMES, source(), None),
@@ -153,7 +150,6 @@ fn two_threads() -> Contest {
     let (column, length, _) = SIZES[0];
     let body = request::body(length);
     Contest {
-        name: "two threads",
         count: threads::RUN as u64,
         variants: vec![
             threads::apart(column, APART, &body),
@@ -166,8 +162,7 @@ fn last_byte() -> Contest {
     let variants = [SIZES[1], SIZES[3]]
         .map(|(column, length, _)| signer::last_byte(column, LAST_BYTE, &request::body(length)));
     Contest {
-        name: "last byte",
-        count: 32,
+        count: 64,
         variants: variants.into(),
     }
 }

@@ -11,6 +11,13 @@ use crate::variant::Measured;
 /// Everything that was measured.
 pub(crate) struct Report(pub(crate) Vec<Measured>);
 
+/// Its `Display` is the line that is printed.
+pub(crate) struct Goal {
+    name: String,
+    pub(crate) measured: f64,
+    wanted: Wanted,
+}
+
 enum Wanted {
     AtLeast(f64),
     AtMost(f64),
@@ -32,9 +39,15 @@ impl Report {
         }
     }
 
-    /// One line for each goal.
-    pub(crate) fn print_goals(&self) {
+    pub(crate) fn goals(&self) -> Vec<Goal> {
         let mut goals = Vec::new();
+        let mut goal = |name: String, measured, wanted| {
+            goals.push(Goal {
+                name,
+                measured,
+                wanted,
+            });
+        };
         let by_size: [(&str, &str, &str, [Wanted; 4]); 4] = [
             (
                 "signer vs aws-sigv4",
@@ -64,12 +77,12 @@ impl Report {
         for (name, a, b, wanted) in by_size {
             for (column, wanted) in COLUMNS.into_iter().zip(wanted) {
                 let ratio = self.ratio(column, a, b);
-                goals.push((format!("{name}, {column}"), ratio, wanted));
+                goal(format!("{name}, {column}"), ratio, wanted);
             }
         }
 
         let [short, middle, _, long] = COLUMNS;
-        let mut goal = |name: &str, ratio, wanted| goals.push((name.to_owned(), ratio, wanted));
+        let mut goal = |name: &str, measured, wanted| goal(name.to_owned(), measured, wanted);
         goal(
             "layer vs plain layer on aws-sigv4, 1 MiB in frames of 16 KiB",
             self.ratio(long, PLAIN_FRAMES, LAYER_FRAMES),
@@ -105,33 +118,27 @@ impl Report {
             AtMost(1.15),
         );
 
-        for (name, measured, wanted) in goals {
-            let met = if wanted.met_by(measured) {
-                "ok"
-            } else {
-                "short"
-            };
-            println!("goal: {name} | measured {measured:.3} | wanted {wanted} | {met}");
-        }
+        goals
     }
 
-    /// Markdown.
-    pub(crate) fn print_table(&self) {
-        println!("| | {} |", COLUMNS.join(" | "));
-        println!("|---|{}", "---:|".repeat(COLUMNS.len()));
+    /// In Markdown.
+    pub(crate) fn table(&self) -> String {
         let mut rows: Vec<&str> = Vec::new();
         for measured in &self.0 {
             if !rows.contains(&measured.row) {
                 rows.push(measured.row);
             }
         }
+        let line = |row: &str, cells: [String; 4]| format!("| {row} | {} |\n", cells.join(" | "));
+        let mut table = line("", COLUMNS.map(str::to_owned)) + "|---|---:|---:|---:|---:|\n";
         for row in rows {
             let cells = COLUMNS.map(|column| match self.find(column, row) {
                 Some(measured) => self.cell(measured),
                 None => String::new(),
             });
-            println!("| {row} | {} |", cells.join(" | "));
+            table += &line(row, cells);
         }
+        table
     }
 
     fn cell(&self, measured: &Measured) -> String {
@@ -152,6 +159,25 @@ impl Wanted {
             AtLeast(bound) => measured >= bound,
             AtMost(bound) => measured <= bound,
         }
+    }
+}
+
+impl fmt::Display for Goal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name,
+            measured,
+            wanted,
+        } = self;
+        let met = if wanted.met_by(*measured) {
+            "ok"
+        } else {
+            "short"
+        };
+        write!(
+            f,
+            "goal: {name} | measured {measured:.3} | wanted {wanted} | {met}"
+        )
     }
 }
 
@@ -182,34 +208,5 @@ fn time(nanos: f64) -> String {
         ..1e4 => format!("{nanos:.0} ns"),
         ..1e5 => format!("{:.1} µs", nanos / 1e3),
         _ => format!("{:.0} µs", nanos / 1e3),
-    }
-}
-
-/// What the machine can do about SHA-256, for whoever reads the table.
-pub(crate) fn print_machine() {
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let field = |name: &str| {
-        let mut lines = info.lines().filter_map(|line| line.split_once(':'));
-        lines
-            .find(|(key, _)| key.trim() == name)
-            .map(|(_, value)| value.trim())
-    };
-    // What Intel and AMD call it, and what Arm does.
-    let flags = field("flags").or_else(|| field("Features"));
-    let sha = flags.map(|flags| flags.split(' ').any(|f| matches!(f, "sha_ni" | "sha2")));
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    println!(
-        "CPU: {}, {cores} threads, SHA-256 instructions (SHA-NI): {}\n",
-        field("model name").unwrap_or("unknown"),
-        match sha {
-            Some(true) => "yes",
-            Some(false) => "no",
-            None => "unknown",
-        }
-    );
-    if sha == Some(false) {
-        println!(
-            "note: the goals are for CPUs with SHA-256 instructions; without them hashing is nearly everything, and ratios to aws-sigv4 come down to those of the blocks hashed\n"
-        );
     }
 }

@@ -128,7 +128,6 @@ pub(crate) fn batches(count: u64, most: usize) -> impl Iterator<Item = usize> {
 
 /// Variants that are measured in turn.
 pub(crate) struct Contest {
-    pub(crate) name: &'static str,
     /// How often a variant does its work in one round.
     pub(crate) count: u64,
     pub(crate) variants: Vec<Variant>,
