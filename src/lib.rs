@@ -112,6 +112,8 @@ pub mod body;
 pub mod reject;
 
 pub mod eventstream;
+#[cfg(feature = "sign")]
+mod per_thread;
 
 #[cfg(feature = "observe")]
 pub mod observe;

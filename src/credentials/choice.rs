@@ -122,6 +122,6 @@ impl ProvideCredentials for StoredKeys {
     }
 
     fn credentials_now(&self, head: &Parts) -> Option<Result<Credentials, Rejection>> {
-        Some(self.choose(head).map(|key| key.credentials().clone()))
+        Some(self.choose(head).map(|key| key.credentials().for_request()))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, ready};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::request::Parts;
 use sha2::{Digest, Sha256};
@@ -10,6 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::ProvideCredentials;
 use crate::error::ConfigError;
+use crate::per_thread::PerThread;
 use crate::reject::{Rejection, RejectionKind};
 
 /// Credentials for Bedrock: an AWS key pair, with or without a session token, or a Bedrock API
@@ -18,7 +19,13 @@ use crate::reject::{Rejection, RejectionKind};
 /// Cloning it copies a pointer; the secrets are wiped when the last clone is dropped. Its `Debug`
 /// shows the public id only.
 #[derive(Clone)]
-pub struct Credentials(Arc<Inner>);
+pub struct Credentials(Arc<Handle>);
+
+/// Requests on different threads hold different handles to the same secret.
+struct Handle {
+    inner: Arc<Inner>,
+    for_threads: OnceLock<PerThread<Credentials>>,
+}
 
 struct Inner {
     id: Arc<str>,
@@ -126,28 +133,42 @@ impl Credentials {
     fn made(id: &str, secret: Secret) -> Self {
         let fingerprint = Fingerprint::of(id, &secret);
         let id = Arc::from(id);
-        Self(Arc::new(Inner {
+        Self::handle(Arc::new(Inner {
             id,
             secret,
             fingerprint,
         }))
     }
 
+    fn handle(inner: Arc<Inner>) -> Self {
+        Self(Arc::new(Handle {
+            inner,
+            for_threads: OnceLock::new(),
+        }))
+    }
+
+    /// A clone that shares no reference count with what other threads clone.
+    pub(super) fn for_request(&self) -> Self {
+        let copy = || Self::handle(Arc::clone(&self.0.inner));
+        let copies = self.0.for_threads.get_or_init(|| PerThread::new(copy));
+        copies.own().clone()
+    }
+
     /// The public id: the access key id, or `api-key`.
     pub fn id(&self) -> &str {
-        &self.0.id
+        &self.0.inner.id
     }
 
     pub(crate) fn shared_id(&self) -> &Arc<str> {
-        &self.0.id
+        &self.0.inner.id
     }
 
     pub(crate) fn fingerprint(&self) -> &Fingerprint {
-        &self.0.fingerprint
+        &self.0.inner.fingerprint
     }
 
     pub(crate) fn secret(&self) -> &Secret {
-        &self.0.secret
+        &self.0.inner.secret
     }
 }
 
@@ -186,7 +207,7 @@ impl ProvideCredentials for Credentials {
     }
 
     fn credentials_now(&self, _: &Parts) -> Option<Result<Credentials, Rejection>> {
-        Some(Ok(self.clone()))
+        Some(Ok(self.for_request()))
     }
 }
 

@@ -95,7 +95,7 @@ impl<S, B, F> ResponseFuture<S, B, F> {
     ) -> Self {
         Self {
             body: Some(body),
-            settings: Some(Arc::clone(&layer.settings)),
+            settings: Some(Arc::clone(layer.settings())),
             unsigned: Some(unsigned),
             state: State::Asking { answer },
         }
@@ -110,7 +110,7 @@ impl<S, B, F> ResponseFuture<S, B, F> {
     ) -> Self {
         Self {
             body: Some(body),
-            settings: Some(Arc::clone(&layer.settings)),
+            settings: Some(Arc::clone(layer.settings())),
             unsigned: Some(unsigned),
             state: State::Reading {
                 credentials: Some(credentials),
@@ -133,7 +133,7 @@ impl<S> Unsigned<S> {
             body_limit,
             body_grace,
             ..
-        } = *layer.settings;
+        } = **layer.settings();
         Self {
             facts,
             plain,

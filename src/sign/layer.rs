@@ -22,6 +22,7 @@ use super::skew::{Dated, Skew};
 use crate::body::{BoxError, DEFAULT_LIMIT, ResponseBody};
 use crate::context::{Context, KeyChoice, Policy, Stage};
 use crate::credentials::{Credentials, DynProvideCredentials, ProvideCredentials, Secret};
+use crate::per_thread::PerThread;
 use crate::reject::{Manner, Rejection, RejectionKind};
 use crate::route::{Operation, Surface, host_value};
 
@@ -30,7 +31,8 @@ use crate::route::{Operation, Surface, host_value};
 #[must_use]
 pub struct SigV4SigningLayer {
     pub(super) provider: Arc<dyn DynProvideCredentials>,
-    pub(super) settings: Arc<Settings>,
+    /// All alike: a request counts its reference to one that other threads do not count.
+    settings: Arc<PerThread<Arc<Settings>>>,
 }
 
 #[derive(Clone)]
@@ -51,7 +53,7 @@ impl SigV4SigningLayer {
     pub fn new(provider: impl ProvideCredentials) -> Self {
         Self {
             provider: Arc::new(provider),
-            settings: Arc::new(Settings {
+            settings: for_threads(&Settings {
                 body_limit: DEFAULT_LIMIT,
                 body_grace: Duration::from_secs(20),
                 region: None,
@@ -71,8 +73,14 @@ impl SigV4SigningLayer {
         self
     }
 
+    pub(super) fn settings(&self) -> &Arc<Settings> {
+        self.settings.own()
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        change(Arc::make_mut(&mut self.settings));
+        let mut settings = Settings::clone(self.settings());
+        change(&mut settings);
+        self.settings = for_threads(&settings);
         self
     }
 
@@ -135,6 +143,10 @@ impl SigV4SigningLayer {
             settings.skew = correct.then(|| known.unwrap_or_default());
         })
     }
+}
+
+fn for_threads(settings: &Settings) -> Arc<PerThread<Arc<Settings>>> {
+    Arc::new(PerThread::new(|| Arc::new(settings.clone())))
 }
 
 impl<S> Layer<S> for SigV4SigningLayer {
@@ -206,7 +218,7 @@ where
         let (manner, plan) = match &facts {
             Some(context) => (
                 context.manner(&head),
-                self.layer.settings.prepare(context, &mut head),
+                self.layer.settings().prepare(context, &mut head),
             ),
             None => (Manner::PLAIN, Ok(Plan::Sign)),
         };
