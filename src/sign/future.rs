@@ -17,7 +17,7 @@ use tower_service::Service;
 use super::body::SignedBody;
 use super::headers::{Plain, state_length};
 use super::judge::{Signed, noted};
-use super::layer::{Settings, SigV4SigningLayer};
+use super::layer::Settings;
 use super::sigv4::PayloadHasher;
 use crate::body::{BoxError, Buffered, CollectError, Collector, ResponseBody};
 use crate::context::Context;
@@ -88,14 +88,14 @@ impl<S, B, F> ResponseFuture<S, B, F> {
     }
 
     pub(super) fn asking(
-        layer: &SigV4SigningLayer,
+        settings: &Arc<Settings>,
         unsigned: Unsigned<S>,
         body: B,
         answer: Later,
     ) -> Self {
         Self {
             body: Some(body),
-            settings: Some(Arc::clone(layer.settings())),
+            settings: Some(Arc::clone(settings)),
             unsigned: Some(unsigned),
             state: State::Asking { answer },
         }
@@ -103,14 +103,14 @@ impl<S, B, F> ResponseFuture<S, B, F> {
 
     #[inline]
     pub(super) fn signing(
-        layer: &SigV4SigningLayer,
+        settings: &Arc<Settings>,
         unsigned: Unsigned<S>,
         body: B,
         credentials: Credentials,
     ) -> Self {
         Self {
             body: Some(body),
-            settings: Some(Arc::clone(layer.settings())),
+            settings: Some(Arc::clone(settings)),
             unsigned: Some(unsigned),
             state: State::Reading {
                 credentials: Some(credentials),
@@ -122,25 +122,20 @@ impl<S, B, F> ResponseFuture<S, B, F> {
 impl<S> Unsigned<S> {
     #[inline]
     pub(super) fn new(
-        layer: &SigV4SigningLayer,
+        settings: &Settings,
         facts: Option<Context>,
         plain: Option<Plain>,
         manner: Manner,
         head: Option<Parts>,
         ready: S,
     ) -> Self {
-        let Settings {
-            body_limit,
-            body_grace,
-            ..
-        } = **layer.settings();
         Self {
             facts,
             plain,
             manner,
             ready,
             head,
-            collector: Collector::new(body_limit, body_grace),
+            collector: Collector::new(settings.body_limit, settings.body_grace),
             hash: PayloadHasher::new(),
         }
     }

@@ -205,6 +205,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        let settings = self.layer.settings();
         let (mut head, body) = request.into_parts();
         let plain = match Context::get(&head.extensions) {
             None => headers::plain(&head),
@@ -216,10 +217,7 @@ where
             None => Some(Context::of(&mut head.extensions)),
         };
         let (manner, plan) = match &facts {
-            Some(context) => (
-                context.manner(&head),
-                self.layer.settings().prepare(context, &mut head),
-            ),
+            Some(context) => (context.manner(&head), settings.prepare(context, &mut head)),
             None => (Manner::PLAIN, Ok(Plan::Sign)),
         };
         match plan {
@@ -241,11 +239,11 @@ where
                 let ready = std::mem::replace(&mut self.inner, fresh);
                 let answer = self.layer.provider.now(&head);
                 let unsigned =
-                    |facts, head| Unsigned::new(&self.layer, facts, plain, manner, head, ready);
+                    |facts, head| Unsigned::new(settings, facts, plain, manner, head, ready);
                 match answer {
                     Some(Ok(keys)) => {
                         let unsigned = unsigned(facts, Some(head));
-                        ResponseFuture::signing(&self.layer, unsigned, body, keys)
+                        ResponseFuture::signing(settings, unsigned, body, keys)
                     }
                     Some(Err(rejection)) => {
                         ResponseFuture::refused(facts.as_ref(), rejection, manner, body)
@@ -253,7 +251,7 @@ where
                     None => {
                         let answer = Arc::clone(&self.layer.provider).later(head);
                         let unsigned = unsigned(facts, None);
-                        ResponseFuture::asking(&self.layer, unsigned, body, answer)
+                        ResponseFuture::asking(settings, unsigned, body, answer)
                     }
                 }
             }
