@@ -23,7 +23,7 @@ const PLACES: &[i64] = &[
     253_402_214_400,         // that midnight
 ];
 
-/// And, seldom, before 1970.
+/// And, seldom and for one request, before 1970.
 const EARLY: &[i64] = &[-1, -DAY, -DAY - 1, -2_208_988_800, -62_135_596_800];
 
 #[derive(Debug)]
@@ -43,7 +43,11 @@ impl Clock {
 
     /// Moves on, and says how late it is: mostly the same second or the next.
     pub fn tick(&mut self, dice: &mut Dice) -> SystemTime {
-        let now = self.seconds;
+        let now = if self.seconds < 0 {
+            self.earlier[0]
+        } else {
+            self.seconds
+        };
         let midnight = now - now.rem_euclid(DAY);
         self.seconds = match dice.below(100) {
             0..56 => now,
@@ -63,7 +67,7 @@ impl Clock {
             _ => self.earlier[dice.below(self.earlier.len())],
         }
         .clamp(-62_135_596_800, 253_402_300_799);
-        if dice.chance(10) {
+        if dice.chance(10) && self.seconds >= 0 {
             if self.earlier.len() == 16 {
                 self.earlier.swap_remove(dice.below(16));
             }

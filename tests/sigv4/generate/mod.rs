@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod dice;
+mod headers;
 pub mod keys;
 mod near;
 pub mod request;
