@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use tower_bedrock::credentials::Credentials;
 use tower_bedrock::sign::{PayloadHash, PayloadHasher, Signer, SigningParams};
@@ -10,7 +11,7 @@ use tower_bedrock::sign::{PayloadHash, PayloadHasher, Signer, SigningParams};
 use crate::generate::Case;
 use crate::generate::clock::at;
 use crate::generate::keys::Keys;
-use crate::reference::{Verdict, compare, ours};
+use crate::reference::{Verdict, compare, host_of, ours};
 
 const URL: &str = "https://bedrock-runtime.us-east-1.amazonaws.com/model/m%3A0/converse";
 
@@ -18,6 +19,10 @@ const URL: &str = "https://bedrock-runtime.us-east-1.amazonaws.com/model/m%3A0/c
 #[track_caller]
 pub(crate) fn check(what: &str, case: &Case, wanted: Verdict) {
     let signer = Signer::new();
+    if let (None, Some(host)) = (case.headers.get(HOST), host_of(&case.uri)) {
+        // And the same with a Host header, which may take another way.
+        check(what, &case.clone().with_host(&host), wanted);
+    }
     for round in 0..4 {
         match compare(&signer, case) {
             Ok(verdict) => assert_eq!(verdict, wanted, "{what}, round {round}: {case:?}"),

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use http::header::HOST;
 use http::{HeaderValue, Request};
 use http_body_util::Full;
 use tower_bedrock::sign::{SigV4SigningLayer, Signer};
@@ -15,7 +16,7 @@ use crate::generate::clock::at;
 use crate::generate::keys::Keys;
 use crate::generate::{Case, dice::Dice};
 use crate::layer::{Outcome, Provider, send};
-use crate::reference::{Verdict, compare};
+use crate::reference::{Verdict, compare, host_of};
 
 const URL: &str = "https://bedrock-runtime.us-east-1.amazonaws.com/model/m%3A0/converse";
 
@@ -234,21 +235,39 @@ fn pairs_that_are_not_the_same() {
         ),
     ];
     for (what, one, other) in changes {
-        let signer = Signer::new();
-        let mut cases = [Case::post(URL), Case::post(URL)];
-        one(&mut cases[0]);
-        other(&mut cases[1]);
-        for round in 0..4 {
-            for (index, case) in cases.iter().enumerate() {
-                // Twice in a row too, since some things are kept from the second time on.
-                for _ in 0..1 + round % 3 {
-                    if let Err(difference) = compare(&signer, case) {
-                        panic!("{what}, number {index}, round {round}: {difference}");
-                    }
+        for host in [true, false] {
+            let mut cases = [Case::post(URL), Case::post(URL)];
+            one(&mut cases[0]);
+            other(&mut cases[1]);
+            if host {
+                cases = cases.map(hosted);
+            }
+            by_turns(what, &cases);
+        }
+    }
+}
+
+fn by_turns(what: &str, cases: &[Case]) {
+    let signer = Signer::new();
+    for round in 0..4 {
+        for (index, case) in cases.iter().enumerate() {
+            // Several times in a row too, since some things are kept from the second time on.
+            for _ in 0..1 + round % 3 {
+                if let Err(difference) = compare(&signer, case) {
+                    panic!("{what}, number {index}, round {round}: {difference}");
                 }
             }
         }
     }
+}
+
+/// With a `Host` header.
+fn hosted(case: Case) -> Case {
+    if case.headers.contains_key(HOST) {
+        return case;
+    }
+    let host = host_of(&case.uri).unwrap();
+    case.with_host(&host)
 }
 
 fn header(case: &mut Case, name: &'static str, value: &'static str) {
@@ -262,7 +281,7 @@ fn an_address_is_no_identity() {
     let signer = Signer::new();
     let mut dice = Dice::seeded(1);
     for round in 0..1500 {
-        let mut case = Case::post(URL);
+        let mut case = hosted(Case::post(URL));
         case.keys = Keys::new("AKIDEXAMPLE", &dice.text(b"abcdefgh", 40), None);
         let value = dice.text(b"abcdefgh", 40);
         case.headers.insert("x-amz-a", value.parse().unwrap());
@@ -284,7 +303,7 @@ fn one_id_two_tenants() {
         if dice.chance(10) {
             tenants[tenant] = key(&mut dice);
         }
-        let mut case = Case::post(URL);
+        let mut case = hosted(Case::post(URL));
         case.keys = tenants[tenant].clone();
         signed_alike(&signer, &case);
     }
@@ -299,7 +318,7 @@ fn midnight_in_two_threads() {
         for seconds in [1_767_311_999, 1_767_312_000] {
             let (signer, barrier) = (&signer, &barrier);
             scope.spawn(move || {
-                let mut case = Case::post(URL);
+                let mut case = hosted(Case::post(URL));
                 for round in 0..1000 {
                     if round % 50 == 0 {
                         barrier.wait();

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use allocation_counter::measure;
+use http::HeaderValue;
 use tower_bedrock::sign::Signer;
 
 use crate::caches::signed_alike;
@@ -22,6 +23,8 @@ fn unique(number: u64) -> Case {
     let token = (number.is_multiple_of(50)).then(|| format!("{number:08192}"));
     case.keys = Keys::new(&format!("AKID{number}"), &secret, token.as_deref());
     case.region = format!("region-{number}");
+    case.headers
+        .insert("host", HeaderValue::from_static("localhost"));
     case.headers
         .insert("x-amz-cf-id", number.to_string().parse().unwrap());
     case.time += Duration::from_secs(number / 1000);

@@ -14,7 +14,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use http::header::HOST;
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 
 use clock::Clock;
 use dice::Dice;
@@ -67,6 +67,14 @@ impl Case {
             step: 0,
             kind: Kind::New,
         }
+    }
+
+    /// With this `Host`, as the layer and every server have it; without, requests may take
+    /// another way through a signer.
+    #[must_use]
+    pub fn with_host(mut self, host: &HeaderValue) -> Self {
+        self.headers.insert(HOST, host.clone());
+        self
     }
 }
 

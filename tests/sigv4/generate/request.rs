@@ -119,11 +119,11 @@ fn target(dice: &mut Dice) -> (Uri, Option<HeaderValue>) {
         let scheme = dice.pick(&["https", "https", "http"]);
         let (uri, host) = match dice.below(10) {
             // No Host header.
-            0..5 => {
+            0..2 => {
                 let port = dice.pick(&["", "", "", ":443", ":80", ":8443", ":1"]);
                 (format!("{scheme}://{host}{port}{path_and_query}"), None)
             }
-            5..8 => {
+            2..6 => {
                 let port = dice.pick(&["", "", ":443", ":80", ":8443"]);
                 let user = dice.pick(&["", "", "", "user@", "user:pass@"]);
                 let named = host_header(dice, host);
