@@ -161,11 +161,11 @@ impl Walk {
                 );
             }
             let mut route = routes[at].clone();
-            near::change(&mut route, dice, ring.len(), RULES);
+            near::change(&mut route, dice, ring.tenants(), RULES);
             remember(routes, KEPT, &route, dice);
             return (Kind::Near, route);
         }
-        let route = Route::new(dice, ring.len(), RULES);
+        let route = Route::new(dice, ring.tenants(), RULES);
         remember(routes, KEPT, &route, dice);
         (Kind::New, route)
     }
