@@ -49,7 +49,7 @@ use crate::error::ConfigError;
 use crate::observe::{Observability, ObservabilityLayer, ObservedBody, Sink};
 use crate::rewrite::{BedrockPathRewrite, BedrockPathRewriteLayer, Endpoints};
 use crate::route::RouteConfig;
-use crate::sign::{SigV4Signing, SigV4SigningLayer};
+use crate::sign::{SigV4Signing, SigV4SigningLayer, SignedHeaders};
 use crate::upstream::{HyperClient, TimedBody, Upstream, UpstreamLayer, UpstreamResponse};
 
 /// The stack that a [`Gateway`] is.
@@ -175,6 +175,19 @@ impl GatewayBuilder {
     /// Forwards this header of clients too.
     pub fn forwarded_header(mut self, name: HeaderName) -> Self {
         self.sign = self.sign.with_forwarded_header(name);
+        self
+    }
+
+    /// Which headers are signed where the gateway signs.
+    pub fn signed_headers(mut self, signed: SignedHeaders) -> Self {
+        self.sign = self.sign.with_signed_headers(signed);
+        self
+    }
+
+    /// Whether a wrong clock is made up for, see
+    /// [`with_clock_skew_correction`](SigV4SigningLayer::with_clock_skew_correction).
+    pub fn clock_skew_correction(mut self, correct: bool) -> Self {
+        self.sign = self.sign.with_clock_skew_correction(correct);
         self
     }
 

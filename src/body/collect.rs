@@ -89,6 +89,9 @@ impl Collector {
                     }
                     on_frame(&data);
                     self.body.push(data);
+                    if body.is_end_stream() {
+                        return Poll::Ready(Ok(std::mem::take(&mut self.body)));
+                    }
                 }
                 Err(frame) => {
                     if let Ok(trailers) = frame.into_trailers() {

@@ -19,7 +19,7 @@ mod store;
 
 pub use self::choice::StoredKeys;
 pub use self::secret::Credentials;
-pub(crate) use self::secret::Secret;
+pub(crate) use self::secret::{Fingerprint, Secret};
 pub use self::store::StoredKey;
 
 /// Provides the credentials that a request is signed with.

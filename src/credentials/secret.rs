@@ -5,7 +5,8 @@ use std::future::{Future, ready};
 use std::sync::Arc;
 
 use http::request::Parts;
-use zeroize::Zeroizing;
+use sha2::{Digest, Sha256};
+use zeroize::{Zeroize, Zeroizing};
 
 use super::ProvideCredentials;
 use crate::error::ConfigError;
@@ -22,6 +23,44 @@ pub struct Credentials(Arc<Inner>);
 struct Inner {
     id: Arc<str>,
     secret: Secret,
+    fingerprint: Fingerprint,
+}
+
+/// SHA-256 of everything that credentials hold. What is made from a secret is kept under it: so
+/// that another secret of the same access key id is another, and the same secret, built anew, the
+/// same.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    fn of(id: &str, secret: &Secret) -> Self {
+        let (kind, secret, token) = match secret {
+            Secret::KeyPair {
+                secret_access_key,
+                session_token,
+            } => (0, secret_access_key, session_token.as_ref()),
+            Secret::ApiKey(key) => (1, key, None),
+        };
+        let mut hash = Sha256::new();
+        hash.update([kind, u8::from(token.is_some())]);
+        for part in [id, secret, token.map_or("", |token| &***token)] {
+            hash.update(part.len().to_be_bytes());
+            hash.update(part);
+        }
+        Self(hash.finalize().into())
+    }
+
+    /// Its first 16 bytes.
+    pub(crate) fn halves(&self) -> [u64; 2] {
+        let (words, _) = self.0.as_chunks();
+        [u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1])]
+    }
+}
+
+impl Drop for Fingerprint {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
 }
 
 /// What proves who we are.
@@ -60,10 +99,7 @@ impl Credentials {
     /// As [`new`](Self::new).
     pub fn api_key(key: &str) -> Result<Self, ConfigError> {
         check("apiKey", key)?;
-        Ok(Self(Arc::new(Inner {
-            id: Arc::from("api-key"),
-            secret: Secret::ApiKey(secret(key)),
-        })))
+        Ok(Self::made("api-key", Secret::ApiKey(secret(key))))
     }
 
     fn key_pair(
@@ -80,13 +116,21 @@ impl Credentials {
         if let Some(token) = session_token {
             check("sessionToken", token)?;
         }
-        Ok(Self(Arc::new(Inner {
-            id: Arc::from(access_key_id),
-            secret: Secret::KeyPair {
-                secret_access_key: secret(secret_access_key),
-                session_token: session_token.map(secret),
-            },
-        })))
+        let secret = Secret::KeyPair {
+            secret_access_key: secret(secret_access_key),
+            session_token: session_token.map(secret),
+        };
+        Ok(Self::made(access_key_id, secret))
+    }
+
+    fn made(id: &str, secret: Secret) -> Self {
+        let fingerprint = Fingerprint::of(id, &secret);
+        let id = Arc::from(id);
+        Self(Arc::new(Inner {
+            id,
+            secret,
+            fingerprint,
+        }))
     }
 
     /// The public id: the access key id, or `api-key`.
@@ -96,6 +140,10 @@ impl Credentials {
 
     pub(crate) fn shared_id(&self) -> &Arc<str> {
         &self.0.id
+    }
+
+    pub(crate) fn fingerprint(&self) -> &Fingerprint {
+        &self.0.fingerprint
     }
 
     pub(crate) fn secret(&self) -> &Secret {

@@ -52,6 +52,13 @@ pub(crate) struct Manner {
 }
 
 impl Manner {
+    /// Of a request that says nothing else.
+    #[cfg(feature = "sign")]
+    pub(crate) const PLAIN: Self = Self {
+        dialect: Dialect::Envelope,
+        awaits_continue: false,
+    };
+
     pub(crate) fn of(head: &request::Parts) -> Self {
         let path = head.uri.path();
         let is_grpc = head
@@ -96,6 +103,7 @@ pub struct Rejection {
     internal: Option<Arc<dyn Error + Send + Sync>>,
     allow: Option<Method>,
     param: Option<&'static str>,
+    mended: bool,
 }
 
 impl Rejection {
@@ -107,6 +115,7 @@ impl Rejection {
             internal: None,
             allow: None,
             param: None,
+            mended: false,
         }
     }
 
@@ -121,6 +130,13 @@ impl Rejection {
     #[must_use]
     pub fn with_param(mut self, param: &'static str) -> Self {
         self.param = Some(param);
+        self
+    }
+
+    /// What was wrong with the gateway has just been set right, so the caller is not told that
+    /// trying again is of no use.
+    pub(crate) fn mended(mut self) -> Self {
+        self.mended = true;
         self
     }
 

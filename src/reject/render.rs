@@ -37,7 +37,7 @@ impl Rejection {
         if self.kind == RejectionKind::Unauthenticated {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.kind == RejectionKind::UpstreamAuth {
+        if self.kind == RejectionKind::UpstreamAuth && !self.mended {
             headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
         if let Some(allow) = &self.allow
@@ -143,6 +143,18 @@ mod tests {
             body,
             r#"{"error":{"message":"no","type":"api_error","param":"model","code":"upstream_auth_error"}}"#
         );
+    }
+
+    #[test]
+    fn what_is_mended_may_be_tried_again() {
+        for dialect in [Dialect::Envelope, Dialect::OpenAi, Dialect::Grpc] {
+            let broken = Rejection::new(RejectionKind::UpstreamAuth, "no");
+            let (mended, body) = render(broken.clone().mended(), dialect);
+            let (mut head, same) = render(broken, dialect);
+            let said = head.headers.remove("x-should-retry");
+            assert_eq!(said.is_some(), dialect != Dialect::Grpc, "{dialect:?}");
+            assert_eq!((mended.headers, body), (head.headers, same), "{dialect:?}");
+        }
     }
 
     #[test]

@@ -17,8 +17,17 @@ pub(crate) struct Partition {
     pub(crate) dual_stack_suffix: &'static str,
 }
 
-/// Longer prefixes first: `us-gov-` is not `us-`.
+/// No region fits two of them: after `us-` a place is one word, so that `us-gov-west-1` is none.
+/// Most requests are for the first.
 const PARTITIONS: [Partition; 8] = [
+    Partition {
+        id: "aws",
+        prefixes: &[
+            "us-", "eu-", "ap-", "sa-", "ca-", "me-", "af-", "il-", "mx-",
+        ],
+        suffix: "amazonaws.com",
+        dual_stack_suffix: "api.aws",
+    },
     Partition {
         id: "aws-us-gov",
         prefixes: &["us-gov-"],
@@ -60,14 +69,6 @@ const PARTITIONS: [Partition; 8] = [
         prefixes: &["cn-"],
         suffix: "amazonaws.com.cn",
         dual_stack_suffix: "api.amazonwebservices.com.cn",
-    },
-    Partition {
-        id: "aws",
-        prefixes: &[
-            "us-", "eu-", "ap-", "sa-", "ca-", "me-", "af-", "il-", "mx-",
-        ],
-        suffix: "amazonaws.com",
-        dual_stack_suffix: "api.aws",
     },
 ];
 

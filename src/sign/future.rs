@@ -1,5 +1,5 @@
-//! The response future: asks for credentials, reads the body, signs, calls inward, and looks at
-//! what AWS says of our credentials.
+//! The response future: asks for credentials, reads the body, signs, calls inward, and has AWS's
+//! verdict on our credentials judged.
 
 use std::fmt;
 use std::future::Future;
@@ -9,16 +9,17 @@ use std::task::{Context as Task, Poll, ready};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::body::SignedBody;
-use super::headers::state_length;
+use super::headers::{Plain, state_length};
+use super::judge::{Signed, noted};
 use super::layer::{Settings, SigV4SigningLayer};
 use super::sigv4::PayloadHasher;
-use crate::body::{BoxError, CollectError, Collector, ResponseBody};
+use crate::body::{BoxError, Buffered, CollectError, Collector, ResponseBody};
 use crate::context::Context;
 use crate::credentials::{Credentials, Later};
 use crate::reject::{Dialect, Drain, Manner, Rejection, RejectionKind};
@@ -28,49 +29,43 @@ pin_project! {
     pub struct ResponseFuture<S, B, F> {
         #[pin]
         body: Option<B>,
+        settings: Option<Arc<Settings>>,
+        // Beside the state, for it is large and would be moved from state to state.
+        unsigned: Option<Unsigned<S>>,
         #[pin]
-        state: State<S, F>,
+        state: State<F>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<S, F> {
-        Asking { answer: Later, rest: Option<Rest<S>> },
-        Reading { reading: Option<Reading<S>> },
+    enum State<F> {
+        Asking { answer: Later },
+        Reading { credentials: Option<Credentials> },
         Calling { #[pin] future: F, signed: Option<Signed> },
         Refusing { drain: Drain, refusal: Option<(Rejection, Dialect)> },
     }
 }
 
-/// What signing needs besides head and credentials.
-struct Rest<S> {
-    context: Context,
-    settings: Arc<Settings>,
+/// A request that is to be signed.
+pub(super) struct Unsigned<S> {
+    facts: Option<Context>,
+    plain: Option<Plain>,
     manner: Manner,
     /// The instance of the inner service that was polled ready.
     ready: S,
-}
-
-/// A request whose body is coming in.
-struct Reading<S> {
-    rest: Rest<S>,
-    head: Parts,
-    credentials: Credentials,
+    /// Lent to the provider of the credentials while it is asked.
+    head: Option<Parts>,
     collector: Collector,
     hash: PayloadHasher,
-}
-
-/// A request that went out with our own proof.
-struct Signed {
-    context: Context,
-    dialect: Dialect,
 }
 
 impl<S, B, F> ResponseFuture<S, B, F> {
     pub(super) fn passing(future: F) -> Self {
         Self {
             body: None,
+            settings: None,
+            unsigned: None,
             state: State::Calling {
                 future,
                 signed: None,
@@ -78,84 +73,138 @@ impl<S, B, F> ResponseFuture<S, B, F> {
         }
     }
 
-    pub(super) fn refused(context: &Context, rejection: Rejection, head: &Parts, body: B) -> Self {
-        let manner = context.manner(head);
+    pub(super) fn refused(
+        facts: Option<&Context>,
+        rejection: Rejection,
+        manner: Manner,
+        body: B,
+    ) -> Self {
         Self {
             body: Some(body),
-            state: State::refusing(context, rejection, manner),
+            settings: None,
+            unsigned: None,
+            state: State::refusing(facts, rejection, manner),
         }
     }
 
     pub(super) fn asking(
         layer: &SigV4SigningLayer,
-        context: Context,
-        head: Parts,
+        unsigned: Unsigned<S>,
         body: B,
-        ready: S,
+        answer: Later,
     ) -> Self {
-        let rest = Rest::new(layer, context, &head, ready);
         Self {
             body: Some(body),
-            state: State::Asking {
-                answer: Arc::clone(&layer.provider).later(head),
-                rest: Some(rest),
+            settings: Some(Arc::clone(&layer.settings)),
+            unsigned: Some(unsigned),
+            state: State::Asking { answer },
+        }
+    }
+
+    #[inline]
+    pub(super) fn signing(
+        layer: &SigV4SigningLayer,
+        unsigned: Unsigned<S>,
+        body: B,
+        credentials: Credentials,
+    ) -> Self {
+        Self {
+            body: Some(body),
+            settings: Some(Arc::clone(&layer.settings)),
+            unsigned: Some(unsigned),
+            state: State::Reading {
+                credentials: Some(credentials),
             },
         }
     }
+}
 
-    pub(super) fn signing(
+impl<S> Unsigned<S> {
+    #[inline]
+    pub(super) fn new(
         layer: &SigV4SigningLayer,
-        context: Context,
-        head: Parts,
-        body: B,
+        facts: Option<Context>,
+        plain: Option<Plain>,
+        manner: Manner,
+        head: Option<Parts>,
         ready: S,
-        answer: Result<Credentials, Rejection>,
     ) -> Self {
-        let rest = Rest::new(layer, context, &head, ready);
+        let Settings {
+            body_limit,
+            body_grace,
+            ..
+        } = *layer.settings;
         Self {
-            body: Some(body),
-            state: State::answered(rest, head, answer),
-        }
-    }
-}
-
-impl<S> Rest<S> {
-    fn new(layer: &SigV4SigningLayer, context: Context, head: &Parts, ready: S) -> Self {
-        Self {
-            settings: Arc::clone(&layer.settings),
-            manner: context.manner(head),
-            context,
+            facts,
+            plain,
+            manner,
             ready,
+            head,
+            collector: Collector::new(body_limit, body_grace),
+            hash: PayloadHasher::new(),
         }
+    }
+
+    /// Signs and calls inward, or refuses.
+    fn finish<B, R>(
+        &mut self,
+        settings: &Settings,
+        read: Result<Buffered, CollectError>,
+        credentials: &Credentials,
+    ) -> State<S::Future>
+    where
+        S: Service<Request<SignedBody<B>>, Response = Response<R>>,
+    {
+        // A client that has been told to go on is heard out.
+        self.manner.awaits_continue &= !self.collector.has_begun();
+        self.send(settings, read, credentials)
+            .unwrap_or_else(|rejection| {
+                State::refusing(self.facts.as_ref(), rejection, self.manner)
+            })
+    }
+
+    fn send<B, R>(
+        &mut self,
+        settings: &Settings,
+        read: Result<Buffered, CollectError>,
+        credentials: &Credentials,
+    ) -> Result<State<S::Future>, Rejection>
+    where
+        S: Service<Request<SignedBody<B>>, Response = Response<R>>,
+    {
+        let body = read.map_err(|error| refusal(error, settings.body_limit))?;
+        let facts = self.facts.as_ref();
+        if let Some(context) = facts {
+            context.set_request_size(body.len());
+        }
+        let head = self.head.as_mut();
+        let head = head.ok_or_else(|| Rejection::credentials_unavailable("not waited for"))?;
+        if body.is_empty() || self.plain.is_none_or(|plain| plain.states_length) {
+            state_length(&mut head.headers, body.len());
+        }
+        let dated = settings.prove(facts, head, &self.hash.finish(), credentials)?;
+        if let Some(context) = facts {
+            context.attempt();
+        }
+        let signed = Some(Signed {
+            facts: self.facts.take(),
+            dialect: self.manner.dialect,
+            dated,
+        });
+        let Some(head) = self.head.take() else {
+            return Err(Rejection::credentials_unavailable("not waited for"));
+        };
+        let request = Request::from_parts(head, SignedBody::whole(body));
+        let future = self.ready.call(request);
+        Ok(State::Calling { future, signed })
     }
 }
 
-impl<S, F> State<S, F> {
-    fn answered(rest: Rest<S>, head: Parts, answer: Result<Credentials, Rejection>) -> Self {
-        match answer {
-            Ok(credentials) => {
-                let Settings {
-                    body_limit,
-                    body_grace,
-                    ..
-                } = *rest.settings;
-                let reading = Some(Reading {
-                    rest,
-                    head,
-                    credentials,
-                    collector: Collector::new(body_limit, body_grace),
-                    hash: PayloadHasher::new(),
-                });
-                Self::Reading { reading }
-            }
-            Err(rejection) => Self::refusing(&rest.context, rejection, rest.manner),
-        }
-    }
-
-    fn refusing(context: &Context, rejection: Rejection, manner: Manner) -> Self {
+impl<F> State<F> {
+    fn refusing(facts: Option<&Context>, rejection: Rejection, manner: Manner) -> Self {
         Self::Refusing {
             drain: Drain::new(manner),
-            refusal: Some((context.rejected(rejection), manner.dialect)),
+            refusal: Some((noted(facts, rejection), manner.dialect)),
         }
     }
 }
@@ -171,37 +220,55 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            let next = match this.state.as_mut().project() {
-                StateProj::Asking { answer, rest } => {
+            match this.state.as_mut().project() {
+                StateProj::Asking { answer } => {
                     let (head, answer) = ready!(answer.as_mut().poll(cx));
-                    let Some(rest) = rest.take() else {
+                    let Some(unsigned) = this.unsigned.as_mut() else {
                         return Poll::Pending;
                     };
-                    State::answered(rest, head, answer)
+                    match answer {
+                        Ok(keys) => {
+                            unsigned.head = Some(head);
+                            let credentials = Some(keys);
+                            this.state.set(State::Reading { credentials });
+                        }
+                        Err(rejection) => {
+                            let facts = unsigned.facts.as_ref();
+                            let next = State::refusing(facts, rejection, unsigned.manner);
+                            this.state.set(next);
+                            *this.unsigned = None;
+                        }
+                    }
                 }
-                StateProj::Reading { reading } => {
+                StateProj::Reading { credentials } => {
                     let body = this.body.as_mut().as_pin_mut();
-                    let (Some(now), Some(body)) = (reading.as_mut(), body) else {
+                    let (Some(unsigned), Some(body)) = (this.unsigned.as_mut(), body) else {
                         return Poll::Pending;
                     };
-                    let Reading {
+                    let Unsigned {
                         collector, hash, ..
-                    } = now;
+                    } = unsigned;
                     let read = ready!(collector.poll(body, cx, |frame| hash.update(frame)));
-                    let Some(now) = reading.take() else {
+                    let Some(credentials) = credentials.take() else {
                         return Poll::Pending;
                     };
                     if matches!(read, Ok(_) | Err(CollectError::Broken(_))) {
                         // It has ended: it is not held any longer, nor polled again.
                         this.body.set(None);
                     }
-                    now.finish(read)
+                    let Some(settings) = this.settings else {
+                        return Poll::Pending;
+                    };
+                    let next = unsigned.finish(settings, read, &credentials);
+                    this.state.set(next);
+                    // The inner service with it: what was reserved is used, or given back.
+                    *this.unsigned = None;
                 }
                 StateProj::Calling { future, signed } => {
                     let response = ready!(future.poll(cx))?;
-                    return Poll::Ready(Ok(match signed.take() {
-                        Some(signed) => signed.judge(response),
-                        None => response.map(ResponseBody::inner),
+                    return Poll::Ready(Ok(match (signed.take(), this.settings) {
+                        (Some(signed), Some(settings)) => signed.judge(settings, response),
+                        _ => response.map(ResponseBody::inner),
                     }));
                 }
                 StateProj::Refusing { drain, refusal } => {
@@ -214,55 +281,7 @@ where
                             rejection.into_response(dialect)
                         })));
                 }
-            };
-            this.state.set(next);
-        }
-    }
-}
-
-impl<S> Reading<S> {
-    /// Signs and calls inward, or refuses.
-    fn finish<B, R>(self, read: Result<crate::body::Buffered, CollectError>) -> State<S, S::Future>
-    where
-        S: Service<Request<SignedBody<B>>, Response = Response<R>>,
-    {
-        let Self {
-            rest:
-                Rest {
-                    context,
-                    settings,
-                    mut manner,
-                    mut ready,
-                },
-            mut head,
-            credentials,
-            collector,
-            hash,
-        } = self;
-        // A client that has been told to go on is heard out.
-        manner.awaits_continue &= !collector.has_begun();
-        let signed = read
-            .map_err(|error| refusal(error, settings.body_limit))
-            .and_then(|body| {
-                context.set_request_size(body.len());
-                state_length(&mut head.headers, body.len());
-                let payload = hash.finish();
-                settings.prove(&context, &mut head, &payload, &credentials)?;
-                Ok(body)
-            });
-        match signed {
-            Ok(body) => {
-                context.attempt();
-                let request = Request::from_parts(head, SignedBody::whole(body));
-                State::Calling {
-                    future: ready.call(request),
-                    signed: Some(Signed {
-                        context,
-                        dialect: manner.dialect,
-                    }),
-                }
             }
-            Err(rejection) => State::refusing(&context, rejection, manner),
         }
     }
 }
@@ -283,55 +302,6 @@ fn refusal(error: CollectError, limit: usize) -> Rejection {
         )
         .with_internal(cause),
     }
-}
-
-impl Signed {
-    /// If AWS rejects our credentials, that is not for the caller to mend.
-    fn judge<R>(self, response: Response<R>) -> Response<ResponseBody<R>> {
-        let Some(kind) = rejected_credentials(&response) else {
-            return response.map(ResponseBody::inner);
-        };
-        let request_id = response.headers().get("x-amzn-requestid");
-        tracing::warn!(
-            error = kind,
-            request_id = request_id.and_then(|id| id.to_str().ok()),
-            credentials = self.context.credentials_id(),
-            "AWS rejects the gateway's own credentials"
-        );
-        let rejection = Rejection::new(
-            RejectionKind::UpstreamAuth,
-            "AWS rejects the gateway's own credentials",
-        )
-        .with_internal(kind);
-        self.context.rejected(rejection).into_response(self.dialect)
-    }
-}
-
-/// The error type, if the response says that our proof is no good.
-fn rejected_credentials<R>(response: &Response<R>) -> Option<&str> {
-    const CODES: [&str; 8] = [
-        "InvalidSignature",
-        "SignatureDoesNotMatch",
-        "IncompleteSignature",
-        "ExpiredToken",
-        "RequestExpired",
-        "UnrecognizedClient",
-        "InvalidClientTokenId",
-        "MissingAuthenticationToken",
-    ];
-    if !matches!(
-        response.status(),
-        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
-    ) {
-        return None;
-    }
-    let kind = response.headers().get("x-amzn-errortype")?.to_str().ok()?;
-    let kind = kind.split(':').next().unwrap_or_default();
-    let kind = kind.rsplit('#').next().unwrap_or_default();
-    CODES
-        .iter()
-        .any(|code| kind.starts_with(code))
-        .then_some(kind)
 }
 
 impl<S, B, F> fmt::Debug for ResponseFuture<S, B, F> {

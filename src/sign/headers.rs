@@ -1,8 +1,10 @@
 //! Which headers are forwarded.
 
 use http::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING,
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderMap, HeaderName,
+    HeaderValue, TRANSFER_ENCODING,
 };
+use http::request::Parts;
 
 use crate::reject::{Rejection, RejectionKind};
 
@@ -15,9 +17,58 @@ const STALE: [&str; 5] = [
     "x-amz-security-token",
 ];
 
+/// A request in which nothing asks for a decision: it names no credentials and no key, it has no
+/// header of an earlier signature and none about how its body comes. Most requests of a program
+/// that signs its own are such.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Plain {
+    /// It has a `content-length`.
+    pub(super) states_length: bool,
+}
+
+/// Looks a request over, once.
+pub(super) fn plain(head: &Parts) -> Option<Plain> {
+    static TELLING: [HeaderName; 4] = [AUTHORIZATION, CONTENT_ENCODING, EXPECT, TRANSFER_ENCODING];
+    let path = head.uri.path();
+    if !path.starts_with("/model/")
+        || path.ends_with("/invoke-with-bidirectional-stream")
+        || head.uri.query().is_some()
+        || head.uri.authority().is_none()
+    {
+        return None;
+    }
+    let mut plain = Plain {
+        states_length: false,
+    };
+    for (name, value) in &head.headers {
+        if *name == CONTENT_LENGTH {
+            plain.states_length = true;
+        } else if *name == CONTENT_TYPE {
+            // A caller who speaks gRPC is refused in it.
+            if value.as_bytes().starts_with(b"application/grpc") {
+                return None;
+            }
+        } else if TELLING.contains(name)
+            || matches!(
+                name.as_str().as_bytes(),
+                [b'c', b'f', b'-', ..] | [b'x', b'-', b'a', ..]
+            )
+        {
+            return None;
+        }
+    }
+    Some(plain)
+}
+
 /// The headers of a gateway's client that Bedrock gets to see.
 pub(super) fn forwarded(headers: HeaderMap, others: &[HeaderName]) -> HeaderMap {
-    const NAMES: [&str; 4] = ["accept", "content-type", "host", "user-agent"];
+    const NAMES: [&str; 5] = [
+        "accept",
+        "content-length",
+        "content-type",
+        "host",
+        "user-agent",
+    ];
     const PREFIXES: [&str; 5] = [
         "amz-sdk-",
         "anthropic-",
@@ -65,10 +116,26 @@ pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Rejection> {
     ))
 }
 
-/// States the length of a body that is held whole.
+/// States the length of a body that is held whole, where it is not stated as it should be. Where
+/// it is not stated at all the client does it, from the body's exact size; but not if that is 0.
 pub(super) fn state_length(headers: &mut HeaderMap, length: u64) {
-    headers.remove(TRANSFER_ENCODING);
-    headers.insert(CONTENT_LENGTH, length.into());
+    let was_chunked = headers.remove(TRANSFER_ENCODING).is_some();
+    let mut stated = headers.get_all(CONTENT_LENGTH).iter();
+    match (stated.next(), stated.next()) {
+        (None, _) if length == 0 => {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        (None, _) if !was_chunked => {}
+        (Some(value), None) if says(value, length) => {}
+        _ => {
+            headers.insert(CONTENT_LENGTH, length.into());
+        }
+    }
+}
+
+fn says(value: &HeaderValue, length: u64) -> bool {
+    let text = value.to_str().ok();
+    text.and_then(|text| text.parse().ok()) == Some(length)
 }
 
 #[cfg(test)]
@@ -114,6 +181,7 @@ mod tests {
                 "accept",
                 "amz-sdk-request",
                 "anthropic-beta",
+                "content-length",
                 "content-type",
                 "host",
                 "openai-organization",

@@ -14,14 +14,15 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::body::SignedBody;
-use super::future::ResponseFuture;
+use super::future::{ResponseFuture, Unsigned};
 use super::headers;
 use super::scope::Scope;
 use super::sigv4::{PayloadHash, SignError, SignedHeaders, Signer, SigningParams, send_api_key};
+use super::skew::{Dated, Skew};
 use crate::body::{BoxError, DEFAULT_LIMIT, ResponseBody};
 use crate::context::{Context, KeyChoice, Policy, Stage};
 use crate::credentials::{Credentials, DynProvideCredentials, ProvideCredentials, Secret};
-use crate::reject::{Rejection, RejectionKind};
+use crate::reject::{Manner, Rejection, RejectionKind};
 use crate::route::{Operation, Surface, host_value};
 
 /// Signs requests to Bedrock. See the [module docs](super).
@@ -41,7 +42,8 @@ pub(super) struct Settings {
     policy: Policy,
     signer: Signer,
     forwarded: Vec<HeaderName>,
-    clock: fn() -> SystemTime,
+    pub(super) clock: fn() -> SystemTime,
+    pub(super) skew: Option<Skew>,
 }
 
 impl SigV4SigningLayer {
@@ -58,6 +60,7 @@ impl SigV4SigningLayer {
                 signer: Signer::new(),
                 forwarded: Vec::new(),
                 clock: SystemTime::now,
+                skew: Some(Skew::default()),
             }),
         }
     }
@@ -112,7 +115,25 @@ impl SigV4SigningLayer {
 
     /// Asks this clock for the time, instead of the system's.
     pub fn with_clock(self, clock: fn() -> SystemTime) -> Self {
-        self.with(|settings| settings.clock = clock)
+        self.with(|settings| {
+            settings.clock = clock;
+            // What was learned was learned of the other clock.
+            settings.skew = settings.skew.is_some().then(Skew::default);
+        })
+    }
+
+    /// Whether a wrong clock is made up for; it is unless set.
+    ///
+    /// If AWS refuses a signature of ours as it does one of a wrong time (`InvalidSignature…`,
+    /// `RequestTimeTooSkewed`, `RequestExpired`), the `Date` of its answer tells its time; later
+    /// requests to that host are dated by it, and the refusal (502, code 2049) leaves out
+    /// `x-should-retry: false`. Offsets from 1 minute to 24 hours are believed, of the 64 hosts
+    /// that were last heard of. Clones of the layer share them.
+    pub fn with_clock_skew_correction(self, correct: bool) -> Self {
+        self.with(|settings| {
+            let known = settings.skew.take();
+            settings.skew = correct.then(|| known.unwrap_or_default());
+        })
     }
 }
 
@@ -173,15 +194,32 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut head, body) = request.into_parts();
-        let context = Context::of(&mut head.extensions);
-        match self.layer.settings.prepare(&context, &mut head) {
+        let plain = match Context::get(&head.extensions) {
+            None => headers::plain(&head),
+            Some(_) => None,
+        };
+        // A plain request has no facts that anybody keeps.
+        let facts = match plain {
+            Some(_) => None,
+            None => Some(Context::of(&mut head.extensions)),
+        };
+        let (manner, plan) = match &facts {
+            Some(context) => (
+                context.manner(&head),
+                self.layer.settings.prepare(context, &mut head),
+            ),
+            None => (Manner::PLAIN, Ok(Plan::Sign)),
+        };
+        match plan {
             Err(rejection) => {
                 // What was reserved by polling ready is given back at once.
                 self.inner = self.inner.clone();
-                ResponseFuture::refused(&context, rejection, &head, body)
+                ResponseFuture::refused(facts.as_ref(), rejection, manner, body)
             }
             Ok(Plan::Pass) => {
-                context.attempt();
+                if let Some(context) = facts {
+                    context.attempt();
+                }
                 let request = Request::from_parts(head, SignedBody::untouched(body));
                 ResponseFuture::passing(self.inner.call(request))
             }
@@ -189,11 +227,22 @@ where
                 // The instance that was polled ready is the one to call, so it goes along.
                 let fresh = self.inner.clone();
                 let ready = std::mem::replace(&mut self.inner, fresh);
-                match self.layer.provider.now(&head) {
-                    Some(answer) => {
-                        ResponseFuture::signing(&self.layer, context, head, body, ready, answer)
+                let answer = self.layer.provider.now(&head);
+                let unsigned =
+                    |facts, head| Unsigned::new(&self.layer, facts, plain, manner, head, ready);
+                match answer {
+                    Some(Ok(keys)) => {
+                        let unsigned = unsigned(facts, Some(head));
+                        ResponseFuture::signing(&self.layer, unsigned, body, keys)
                     }
-                    None => ResponseFuture::asking(&self.layer, context, head, body, ready),
+                    Some(Err(rejection)) => {
+                        ResponseFuture::refused(facts.as_ref(), rejection, manner, body)
+                    }
+                    None => {
+                        let answer = Arc::clone(&self.layer.provider).later(head);
+                        let unsigned = unsigned(facts, None);
+                        ResponseFuture::asking(&self.layer, unsigned, body, answer)
+                    }
                 }
             }
         }
@@ -215,11 +264,10 @@ impl Settings {
         if context.pass(Stage::Sign) && head.headers.get(AUTHORIZATION).is_some_and(ours) {
             return Err(Rejection::misordered(ME, ME));
         }
-        let host = host_value(&head.uri)
-            .ok_or_else(|| Rejection::misordered("BedrockPathRewriteLayer", ME))?;
-        if !head.headers.contains_key(HOST) {
-            head.headers.insert(HOST, host);
+        if head.uri.authority().is_none() {
+            return Err(Rejection::misordered("BedrockPathRewriteLayer", ME));
         }
+        add_host(head);
         if operation(context, head) == Operation::InvokeModelWithBidirectionalStream {
             return Err(Rejection::new(
                 RejectionKind::Unsupported,
@@ -239,33 +287,50 @@ impl Settings {
         Ok(Plan::Sign)
     }
 
-    /// Writes the proof into a head whose body is known.
+    /// Writes the proof into a head whose body is known. Gives its date if the clock can be
+    /// learned of from it.
     pub(super) fn prove(
         &self,
-        context: &Context,
+        facts: Option<&Context>,
         head: &mut Parts,
         payload: &PayloadHash,
         credentials: &Credentials,
-    ) -> Result<(), Rejection> {
-        context.set_credentials_id(credentials.shared_id());
-        let refuse =
-            |error: SignError| Rejection::new(RejectionKind::InvalidBody, error.to_string());
+    ) -> Result<Option<Dated>, Rejection> {
+        if let Some(context) = facts {
+            context.set_credentials_id(credentials.shared_id());
+        }
+        let refuse = |error: SignError| match error.is_request() {
+            true => Rejection::new(RejectionKind::InvalidBody, error.to_string()),
+            false => Rejection::credentials_unavailable(error),
+        };
         if let Secret::ApiKey(key) = credentials.secret() {
-            return send_api_key(&mut head.headers, key).map_err(refuse);
+            add_host(head);
+            send_api_key(&mut head.headers, key).map_err(refuse)?;
+            return Ok(None);
         }
         let (region, service) = (self.region.as_deref(), self.service.as_deref());
-        let scope = Scope::of(context, &head.uri, region, service).ok_or_else(|| {
+        let scope = Scope::of(facts, &head.uri, region, service).ok_or_else(|| {
             Rejection::new(
                 RejectionKind::StackMisordered,
                 "StackMisordered: SigV4SigningLayer cannot tell the region from this host: set with_region, or put BedrockPathRewriteLayer outside of it",
             )
         })?;
-        let params = SigningParams::new(credentials, scope.region, (self.clock)())
-            .with_service(scope.service);
+        let (time, dated) = Dated::now(self.clock, self.skew.as_ref(), &head.uri);
+        let params =
+            SigningParams::new(credentials, scope.region, time).with_service(scope.service);
         let (method, uri) = (&head.method, &head.uri);
         self.signer
             .sign(method, uri, &mut head.headers, payload, &params)
-            .map_err(refuse)
+            .map_err(refuse)?;
+        Ok(dated)
+    }
+}
+
+fn add_host(head: &mut Parts) {
+    if !head.headers.contains_key(HOST)
+        && let Some(host) = host_value(&head.uri)
+    {
+        head.headers.insert(HOST, host);
     }
 }
 

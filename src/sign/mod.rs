@@ -14,7 +14,41 @@
 //!    ([`with_forwarded_header`](SigV4SigningLayer::with_forwarded_header) adds others). Without
 //!    it the request is the program's own, and keeps its headers.
 //! 5. If AWS rejects the credentials of this layer, the caller gets 502 with code 2049: it is not
-//!    the caller's fault, and AWS's text goes to the log.
+//!    the caller's fault, and AWS's error type goes to the log.
+//! 6. If AWS rejects them for the time they were used at, its clock is taken from the `Date` of
+//!    the answer, and the next attempt is dated by it
+//!    ([`with_clock_skew_correction`](SigV4SigningLayer::with_clock_skew_correction)).
+//!
+//! # What is signed
+//! The request as it leaves this layer: method, path, query, the headers of
+//! [`SignedHeaders`], and the SHA-256 of the body. The path is normalised and percent-encoded once
+//! more for the signature, as AWS does for Bedrock (`%3A` is signed as `%253A`); what is sent
+//! stays as it is. Never signed are hop-by-hop headers, `content-length`, `user-agent` and those
+//! of tracing (`traceparent`, `tracestate`, `baggage`, `x-amzn-trace-id`), even if named. So this
+//! layer is the innermost: a layer inside of it that changed path, host, a signed header or the
+//! body would make the signature a wrong one.
+//!
+//! # What is kept
+//! [`Signer`], of which the layer has one, keeps what signatures have in common; its clones and
+//! those of the layer share it.
+//!
+//! | what | good for | at most, per thread that signs at a time |
+//! |---|---|---|
+//! | the signing key, with HMAC's pads hashed | one day, region, service | 128 |
+//! | `x-amz-date` | one second | 1 |
+//! | the canonical request's beginning, hashed, and `Authorization` up to the signature | one method, path and set of signed headers; redone in part for a new second | 512 |
+//!
+//! All of it is kept under the SHA-256 of the credentials (access key id, secret and token), so
+//! that rotated ones begin anew and the same id with another secret is another. A request's path
+//! and headers are kept only once they come again. What was made from a secret is wiped when it is
+//! dropped: with the last clone of the signer, or when others take its place. Requests with a
+//! query, with more than 24 signed header values or with a target that is not a path are signed by
+//! [`aws_sigv4`], and nothing is kept of them; every signature is the same as its. A request whose
+//! route is known costs five SHA-256 blocks beside those of its body, and no allocation.
+//!
+//! # If AWS does not agree
+//! [`explain_mismatch`] takes the request as it was sent and the text of AWS's 403, and says in
+//! one line what differs.
 //!
 //! # Refusal
 //! 400 without credentials (code 2044), with an unknown alias (2040), with a body that broke off
@@ -63,13 +97,17 @@
 mod body;
 mod future;
 mod headers;
+mod judge;
 mod layer;
+mod mismatch;
 mod scope;
 mod sigv4;
+mod skew;
 
 pub use self::body::SignedBody;
 pub use self::future::ResponseFuture;
 pub use self::layer::{SigV4Signing, SigV4SigningLayer};
+pub use self::mismatch::explain_mismatch;
 pub use self::sigv4::{
-    PayloadHash, PayloadHasher, SignError, SignedHeaders, Signer, SigningParams,
+    EventStreamSigner, PayloadHash, PayloadHasher, SignError, SignedHeaders, Signer, SigningParams,
 };

@@ -15,12 +15,12 @@ pub(super) struct Scope<'a> {
 impl<'a> Scope<'a> {
     /// From the route if there is one, else from the host's name; what is set goes before both.
     pub(super) fn of(
-        context: &'a Context,
+        facts: Option<&'a Context>,
         uri: &'a Uri,
         region: Option<&'a str>,
         service: Option<&'a str>,
     ) -> Option<Self> {
-        let found = match context.route().map(|route| route.surface()) {
+        let found = match facts.and_then(Context::route).map(|route| route.surface()) {
             Some(Surface::Native {
                 service, region, ..
             }) => Some((region, service)),
@@ -35,9 +35,15 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// `bedrock-runtime.us-east-1.amazonaws.com`, `bedrock-mantle-fips.…`, and VPC endpoints
+/// `bedrock-runtime.us-east-1.amazonaws.com`, most often; `bedrock-mantle-fips.…`, and VPC endpoints
 /// `vpce-….bedrock-runtime.us-east-1.vpce.amazonaws.com`.
 fn in_host(host: &str) -> Option<(&str, Service)> {
+    if let Some(rest) = host.strip_prefix("bedrock-runtime.") {
+        let region = rest.strip_suffix(".amazonaws.com").unwrap_or(rest);
+        if partition(region).is_some() {
+            return Some((region, Service::Runtime));
+        }
+    }
     let mut labels = host.split('.');
     let service = labels.find_map(|label| match label.strip_suffix("-fips").unwrap_or(label) {
         "bedrock-mantle" => Some(Service::Mantle),

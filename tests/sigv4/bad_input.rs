@@ -9,7 +9,7 @@ use tower_bedrock::credentials::Credentials;
 use tower_bedrock::sign::{PayloadHash, PayloadHasher, Signer, SigningParams};
 
 use crate::generate::Case;
-use crate::generate::clock::at;
+use crate::generate::clock::{YEAR_1, at};
 use crate::generate::keys::Keys;
 use crate::reference::{Verdict, compare, host_of, ours};
 
@@ -158,9 +158,9 @@ fn times() {
     const YEAR_10000: i64 = 253_402_300_800;
     let mut case = Case::post(URL);
     for (seconds, verdict) in [
-        (-1, Verdict::Refused),
-        (-86_401, Verdict::Refused),
-        (-62_135_596_800, Verdict::Refused), // the year 1
+        (-1, Verdict::Signed),
+        (-86_401, Verdict::Signed),
+        (YEAR_1, Verdict::Signed),
         (0, Verdict::Signed),
         (951_782_400, Verdict::Signed),   // 2000-02-29
         (4_107_542_400, Verdict::Signed), // 2100-03-01
@@ -175,8 +175,8 @@ fn times() {
         check(&format!("{seconds} s"), &case, verdict);
     }
     case.time = SystemTime::UNIX_EPOCH - Duration::from_nanos(1);
-    check("just before 1970", &case, Verdict::Refused);
-    for seconds in [-62_135_596_801, -62_167_219_201, -(1 << 50), i64::MIN + 1] {
+    check("just before 1970", &case, Verdict::Signed);
+    for seconds in [YEAR_1 - 1, -62_167_219_201, -(1 << 50), i64::MIN + 1] {
         case.time = at(seconds);
         check(&format!("{seconds} s"), &case, Verdict::Refused);
     }

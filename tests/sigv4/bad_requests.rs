@@ -145,7 +145,7 @@ async fn clocks() {
     }
     type Row = (&'static str, fn() -> SystemTime, Result<usize, u16>);
     let rows: [Row; 3] = [
-        ("before 1970", early, Err(502)),
+        ("before 1970", early, Ok(2)),
         ("the last second of 9999", last, Ok(2)),
         ("the year 10000", late, Err(502)),
     ];

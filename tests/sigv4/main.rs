@@ -4,6 +4,7 @@
 mod bad_input;
 mod bad_requests;
 mod caches;
+mod event_stream;
 mod generate;
 mod identity;
 mod layer;

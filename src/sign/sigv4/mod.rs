@@ -8,11 +8,24 @@ use std::time::SystemTime;
 use crate::body::BoxError;
 use crate::credentials::Credentials;
 
+mod cache;
+pub(super) mod canonical;
+mod date;
+mod event_stream;
 mod hash;
+mod key;
+mod keys;
+mod proof;
+mod route;
+mod scope;
+mod shard;
 mod signed_headers;
 mod signer;
+mod tail;
+mod unsigned;
 mod unusual;
 
+pub use self::event_stream::EventStreamSigner;
 pub use self::hash::{PayloadHash, PayloadHasher};
 pub use self::signed_headers::SignedHeaders;
 pub use self::signer::Signer;
@@ -46,21 +59,31 @@ impl<'a> SigningParams<'a> {
     }
 }
 
-/// A key pair, for the time of one signature.
-#[derive(Clone, Copy)]
-struct KeyPair<'a> {
-    access_key_id: &'a str,
-    secret_access_key: &'a str,
-    session_token: Option<&'a str>,
+/// Why a request was not signed.
+#[derive(Debug)]
+pub struct SignError(Cause);
+
+#[derive(Debug)]
+enum Cause {
+    Request(BoxError),
+    Time,
 }
 
-/// A request that cannot be signed.
-#[derive(Debug)]
-pub struct SignError(BoxError);
+impl SignError {
+    /// Whether it is for the caller to mend: the request cannot be signed. Else the time cannot
+    /// be written as SigV4 does, so the clock is wrong.
+    pub fn is_request(&self) -> bool {
+        matches!(self.0, Cause::Request(_))
+    }
+}
 
 impl fmt::Display for SignError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the request cannot be signed: {}", self.0)
+        f.write_str("the request cannot be signed: ")?;
+        match &self.0 {
+            Cause::Request(cause) => cause.fmt(f),
+            Cause::Time => f.write_str("the clock is not between the years 1 and 9999"),
+        }
     }
 }
 
@@ -68,6 +91,6 @@ impl Error for SignError {}
 
 impl From<BoxError> for SignError {
     fn from(cause: BoxError) -> Self {
-        Self(cause)
+        Self(Cause::Request(cause))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::HeaderName;
+use http::header::{self, HeaderName};
 
 /// Which headers a signature covers. `host`, `x-amz-date` and `x-amz-security-token` always are.
 #[derive(Debug, Clone, Default)]
@@ -16,19 +16,25 @@ pub enum SignedHeaders {
 }
 
 impl SignedHeaders {
+    /// Whether this header is signed.
+    #[inline]
     pub(super) fn covers(&self, name: &HeaderName) -> bool {
-        let text = name.as_str();
-        if never_signed(text) {
-            return false;
-        }
-        let essential = matches!(text, "host" | "content-type")
-            || text.starts_with("x-amz-")
-            || text.starts_with("x-amzn-bedrock-");
-        match self {
-            Self::Essential => essential,
-            Self::EssentialAnd(others) => essential || others.contains(name),
-        }
+        static HOST: HeaderName = header::HOST;
+        static CONTENT_TYPE: HeaderName = header::CONTENT_TYPE;
+        *name == HOST
+            || *name == CONTENT_TYPE
+            || is_amazons(name.as_str())
+            || match self {
+                Self::Essential => false,
+                Self::EssentialAnd(others) => others.contains(name) && !never_signed(name.as_str()),
+            }
     }
+}
+
+#[inline]
+fn is_amazons(name: &str) -> bool {
+    name.strip_prefix("x-amz")
+        .is_some_and(|rest| rest.starts_with('-') || rest.starts_with("n-bedrock-"))
 }
 
 /// What proxies add or change in between.

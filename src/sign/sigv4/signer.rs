@@ -1,13 +1,20 @@
 //! Signs requests.
 
+use std::fmt;
+use std::sync::Arc;
+
 use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 
+use super::cache::Cache;
+use super::date::Second;
 use super::hash::PayloadHash;
+use super::key::SigningKey;
+use super::scope::Scope;
 use super::signed_headers::SignedHeaders;
-use super::{KeyPair, SignError, SigningParams, unusual};
+use super::unsigned::{KeyPair, Unsigned};
+use super::{Cause, SignError, SigningParams, unusual};
 use crate::body::BoxError;
-use crate::credentials::Secret;
 use crate::route::host_value;
 
 /// Signs requests with AWS Signature Version 4.
@@ -33,21 +40,34 @@ use crate::route::host_value;
 /// assert!(authorization.contains("SignedHeaders=host;x-amz-date, Signature="));
 /// # Ok(()) }
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Clone)]
 pub struct Signer {
     signed: SignedHeaders,
+    cache: Arc<Cache>,
 }
 
 impl Signer {
     /// A signer that covers [`SignedHeaders::Essential`].
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            signed: SignedHeaders::default(),
+            cache: Arc::new(Cache::new()),
+        }
     }
 
     /// Which headers are signed.
     #[must_use]
     pub fn with_signed_headers(self, signed: SignedHeaders) -> Self {
-        Self { signed }
+        // What is cached belongs to the old ones.
+        Self {
+            signed,
+            ..Self::new()
+        }
+    }
+
+    /// The signing key of this pair in this scope, cached or derived.
+    pub(super) fn key(&self, pair: &KeyPair<'_>, scope: &Scope<'_>) -> SigningKey {
+        self.cache.shard().key(pair, scope)
     }
 
     /// Adds `authorization`, `x-amz-date` and, for temporary credentials, `x-amz-security-token`,
@@ -56,7 +76,7 @@ impl Signer {
     ///
     /// # Errors
     /// If there is no host, or a signed header holds other characters than visible ASCII, spaces
-    /// and tabs. `headers` may have been changed then.
+    /// and tabs, or the time is not between the years 1 and 9999. `headers` may have been changed then.
     pub fn sign(
         &self,
         method: &Method,
@@ -65,23 +85,73 @@ impl Signer {
         payload: &PayloadHash,
         params: &SigningParams<'_>,
     ) -> Result<(), SignError> {
-        let keys = match params.credentials.secret() {
-            Secret::ApiKey(key) => return send_api_key(headers, key),
-            Secret::KeyPair {
-                secret_access_key,
-                session_token,
-            } => KeyPair {
-                access_key_id: params.credentials.id(),
-                secret_access_key,
-                session_token: session_token.as_ref().map(|token| &***token),
-            },
+        let keys = match KeyPair::of(params.credentials) {
+            Ok(keys) => keys,
+            Err(key) => return send_api_key(headers, key),
         };
-        if !headers.contains_key(HOST) {
-            let host = host_value(uri).ok_or_else(|| BoxError::from("it has no host"))?;
-            headers.insert(HOST, host);
+        let second = Second::of(params.time);
+        if let Some(second) = second
+            && uri.query().is_none()
+            && uri.path().starts_with('/')
+        {
+            let unsigned = Unsigned {
+                method,
+                path: uri.path(),
+                signed: &self.signed,
+                keys,
+                scope: Scope {
+                    second,
+                    region: params.region,
+                    service: params.service,
+                },
+            };
+            let payload = payload.hex();
+            let mut shard = self.cache.shard();
+            if let Some(()) = shard.sign_again(&unsigned, headers, &payload) {
+                return Ok(());
+            }
+            // What was signed before had a host.
+            if !headers.contains_key(HOST) {
+                add_host(uri, headers)?;
+                if let Some(()) = shard.sign_again(&unsigned, headers, &payload) {
+                    return Ok(());
+                }
+            }
+            if let Some(()) = shard.sign(&unsigned, headers, &payload) {
+                return Ok(());
+            }
         }
+        if second.is_none() && !unusual::can_write(params.time) {
+            return Err(SignError(Cause::Time));
+        }
+        if uri.path_and_query().is_none() {
+            return Err(BoxError::from("it has no path").into());
+        }
+        add_host(uri, headers)?;
         unusual::sign((method, uri), headers, payload, keys, params, &self.signed)?;
         Ok(())
+    }
+}
+
+fn add_host(uri: &Uri, headers: &mut HeaderMap) -> Result<(), BoxError> {
+    if !headers.contains_key(HOST) {
+        let host = host_value(uri).ok_or("it has no host")?;
+        headers.insert(HOST, host);
+    }
+    Ok(())
+}
+
+impl Default for Signer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signer")
+            .field("signed", &self.signed)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,14 +1,25 @@
 //! Requests that our own signer leaves to `aws-sigv4`: correct for all, and slow.
 
+use std::time::{Duration, SystemTime};
+
 use aws_sigv4::http_request::{self, SignableBody, SignableRequest, SigningSettings};
 use aws_sigv4::sign::v4;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Uri};
 
+use super::SigningParams;
 use super::hash::PayloadHash;
 use super::signed_headers::SignedHeaders;
-use super::{KeyPair, SigningParams};
+use super::unsigned::KeyPair;
 use crate::body::BoxError;
+
+/// Whether this time, which is none from 1970 to 9999, has a date that can be written: it has from
+/// the year 1 on.
+pub(super) fn can_write(time: SystemTime) -> bool {
+    const FROM_YEAR_1: Duration = Duration::from_secs(62_135_596_800);
+    let before = SystemTime::UNIX_EPOCH.duration_since(time);
+    before.is_ok_and(|before| before <= FROM_YEAR_1)
+}
 
 /// Signs a request whose `Host` is set.
 pub(super) fn sign(
@@ -46,7 +57,7 @@ pub(super) fn sign(
         method.as_str(),
         uri.to_string(),
         covered.into_iter(),
-        SignableBody::Precomputed(payload.hex()),
+        SignableBody::Precomputed(payload.to_string()),
     )?;
     let (instructions, _) = http_request::sign(request, &params)?.into_parts();
     let (added, _) = instructions.into_parts();
@@ -57,17 +68,4 @@ pub(super) fn sign(
         headers.insert(name, value);
     }
     Ok(())
-}
-
-impl PayloadHash {
-    fn hex(&self) -> String {
-        self.0
-            .iter()
-            .fold(String::with_capacity(64), |mut text, byte| {
-                for digit in [byte >> 4, byte & 15] {
-                    text.push(char::from_digit(digit.into(), 16).unwrap_or('0'));
-                }
-                text
-            })
-    }
 }

@@ -6,6 +6,9 @@ use super::dice::Dice;
 
 const DAY: i64 = 86_400;
 
+/// 0001-01-01T00:00:00, in seconds since 1970: what is before it has no four digits.
+pub const YEAR_1: i64 = -62_135_596_800;
+
 /// Where it is put at times, in seconds since 1970: days, nights and years that are easy to get
 /// wrong.
 const PLACES: &[i64] = &[
@@ -24,7 +27,7 @@ const PLACES: &[i64] = &[
 ];
 
 /// And, seldom and for one request, before 1970.
-const EARLY: &[i64] = &[-1, -DAY, -DAY - 1, -2_208_988_800, -62_135_596_800];
+const EARLY: &[i64] = &[-1, -DAY, -DAY - 1, -2_208_988_800, YEAR_1];
 
 #[derive(Debug)]
 pub struct Clock {
@@ -66,7 +69,7 @@ impl Clock {
             93 => dice.below(253_402_300_800) as i64,
             _ => self.earlier[dice.below(self.earlier.len())],
         }
-        .clamp(-62_135_596_800, 253_402_300_799);
+        .clamp(YEAR_1, 253_402_300_799);
         if dice.chance(10) && self.seconds >= 0 {
             if self.earlier.len() == 16 {
                 self.earlier.swap_remove(dice.below(16));

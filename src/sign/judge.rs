@@ -1,0 +1,86 @@
+//! What AWS says of our credentials.
+
+use http::{Response, StatusCode};
+
+use super::layer::Settings;
+use super::skew::Dated;
+use crate::body::ResponseBody;
+use crate::context::Context;
+use crate::reject::{Dialect, Rejection, RejectionKind};
+
+/// A request that went out with our own proof.
+pub(super) struct Signed {
+    pub(super) facts: Option<Context>,
+    pub(super) dialect: Dialect,
+    /// `None` if the proof has no date, or nothing is to be learned from it.
+    pub(super) dated: Option<Dated>,
+}
+
+impl Signed {
+    /// If AWS rejects our credentials, that is not for the caller to mend.
+    pub(super) fn judge<R>(
+        self,
+        settings: &Settings,
+        response: Response<R>,
+    ) -> Response<ResponseBody<R>> {
+        let Some(kind) = rejected_credentials(&response) else {
+            return response.map(ResponseBody::inner);
+        };
+        let request_id = response.headers().get("x-amzn-requestid");
+        tracing::warn!(
+            error = kind,
+            request_id = request_id.and_then(|id| id.to_str().ok()),
+            credentials = self.facts.as_ref().and_then(Context::credentials_id),
+            "AWS rejects the gateway's own credentials"
+        );
+        let mut rejection = Rejection::new(
+            RejectionKind::UpstreamAuth,
+            "AWS rejects the gateway's own credentials",
+        )
+        .with_internal(kind);
+        let headers = response.headers();
+        let Settings { clock, skew, .. } = settings;
+        let taught = self.dated.zip(skew.as_ref());
+        if taught.is_some_and(|(dated, skew)| dated.learn(*clock, skew, kind, headers)) {
+            rejection = rejection.mended();
+        }
+        noted(self.facts.as_ref(), rejection).into_response(self.dialect)
+    }
+}
+
+/// Keeps the rejection for the record, if there will be one.
+pub(super) fn noted(facts: Option<&Context>, rejection: Rejection) -> Rejection {
+    match facts {
+        Some(context) => context.rejected(rejection),
+        None => rejection,
+    }
+}
+
+/// The error type, if the response says that our proof is no good.
+fn rejected_credentials<R>(response: &Response<R>) -> Option<&str> {
+    const CODES: [&str; 9] = [
+        "InvalidSignature",
+        "SignatureDoesNotMatch",
+        "IncompleteSignature",
+        "ExpiredToken",
+        "RequestExpired",
+        // The caller's SDK would set its own clock by this one.
+        "RequestTimeTooSkewed",
+        "UnrecognizedClient",
+        "InvalidClientTokenId",
+        "MissingAuthenticationToken",
+    ];
+    if !matches!(
+        response.status(),
+        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+    ) {
+        return None;
+    }
+    let kind = response.headers().get("x-amzn-errortype")?.to_str().ok()?;
+    let kind = kind.split(':').next().unwrap_or_default();
+    let kind = kind.rsplit('#').next().unwrap_or_default();
+    CODES
+        .iter()
+        .any(|code| kind.starts_with(code))
+        .then_some(kind)
+}
