@@ -71,6 +71,7 @@ async fn heads() {
     let layer = layer();
     let long: &'static str = "a  b ".repeat(64 * 1024 / 5).leak();
     let path: &'static str = format!("{HOST}/{}", "%3A".repeat(7 * 1024)).leak();
+    let query: &'static str = format!("{HOST}/?{}", "/".repeat(60_000)).leak();
     for (url, name, value, status) in [
         (URL, "x-amz-foo", &b"a\tb  c"[..], None),
         (URL, "x-amz-foo", b"", None),
@@ -89,6 +90,7 @@ async fn heads() {
         (URL, "x-amz-security-token", b"\xff", None),
         (URL, "x-amz-content-sha256", b"UNSIGNED-PAYLOAD", None),
         (HOST, "x-amz-foo", b"1", None),
+        (query, "x-amz-foo", b"1", Some(400)),
         (path, "x-amz-foo", b"1", None),
         (
             "https://bedrock-runtime.us-east-1.amazonaws.com?a=1",
@@ -129,6 +131,7 @@ async fn heads() {
     expect("200 headers", &layer, Ok(2), many).await;
 }
 
+/// A clock that is wrong is not the caller's fault.
 #[tokio::test]
 async fn clocks() {
     fn early() -> SystemTime {
@@ -144,7 +147,6 @@ async fn clocks() {
     let rows: [Row; 3] = [
         ("before 1970", early, Ok(2)),
         ("the last second of 9999", last, Ok(2)),
-        // The clock is no fault of the caller.
         ("the year 10000", late, Err(502)),
     ];
     for (what, clock, wanted) in rows {

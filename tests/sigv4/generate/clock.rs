@@ -6,6 +6,9 @@ use super::dice::Dice;
 
 const DAY: i64 = 86_400;
 
+/// 0001-01-01T00:00:00, in seconds since 1970: what is before it has no four digits.
+pub const YEAR_1: i64 = -62_135_596_800;
+
 /// Where it is put at times, in seconds since 1970: days, nights and years that are easy to get
 /// wrong.
 const PLACES: &[i64] = &[
@@ -23,8 +26,8 @@ const PLACES: &[i64] = &[
     253_402_214_400,         // that midnight
 ];
 
-/// And, seldom, before 1970.
-const EARLY: &[i64] = &[-1, -DAY, -DAY - 1, -2_208_988_800, -62_135_596_800];
+/// And, seldom and for one request, before 1970.
+const EARLY: &[i64] = &[-1, -DAY, -DAY - 1, -2_208_988_800, YEAR_1];
 
 #[derive(Debug)]
 pub struct Clock {
@@ -43,7 +46,11 @@ impl Clock {
 
     /// Moves on, and says how late it is: mostly the same second or the next.
     pub fn tick(&mut self, dice: &mut Dice) -> SystemTime {
-        let now = self.seconds;
+        let now = if self.seconds < 0 {
+            self.earlier[0]
+        } else {
+            self.seconds
+        };
         let midnight = now - now.rem_euclid(DAY);
         self.seconds = match dice.below(100) {
             0..56 => now,
@@ -62,8 +69,8 @@ impl Clock {
             93 => dice.below(253_402_300_800) as i64,
             _ => self.earlier[dice.below(self.earlier.len())],
         }
-        .clamp(-62_135_596_800, 253_402_300_799);
-        if dice.chance(10) {
+        .clamp(YEAR_1, 253_402_300_799);
+        if dice.chance(10) && self.seconds >= 0 {
             if self.earlier.len() == 16 {
                 self.earlier.swap_remove(dice.below(16));
             }

@@ -1,5 +1,7 @@
 //! Where chance comes from: a seed, or the bytes of a fuzzer.
 
+use std::collections::VecDeque;
+
 /// A source of numbers; the same seed or the same bytes give the same ones.
 #[derive(Debug, Clone)]
 pub struct Dice(Source);
@@ -9,7 +11,7 @@ enum Source {
     /// SplitMix64.
     Seed(u64),
     /// Zeros from their end on.
-    Bytes(std::vec::IntoIter<u8>),
+    Bytes(VecDeque<u8>),
 }
 
 impl Dice {
@@ -18,14 +20,14 @@ impl Dice {
     }
 
     pub fn of_bytes(bytes: &[u8]) -> Self {
-        Self(Source::Bytes(bytes.to_vec().into_iter()))
+        Self(Source::Bytes(bytes.to_vec().into()))
     }
 
     /// Whether every byte was used; a seed never ends.
     pub fn is_spent(&self) -> bool {
         match &self.0 {
             Source::Seed(_) => false,
-            Source::Bytes(bytes) => bytes.len() == 0,
+            Source::Bytes(bytes) => bytes.is_empty(),
         }
     }
 
@@ -33,7 +35,7 @@ impl Dice {
         match &mut self.0 {
             Source::Seed(state) => split_mix(state),
             Source::Bytes(left) => left
-                .take(bytes)
+                .drain(..bytes.min(left.len()))
                 .fold(0, |number, byte| number << 8 | u64::from(byte)),
         }
     }

@@ -62,7 +62,7 @@ impl Ring {
         )
     }
 
-    pub fn len(&self) -> usize {
+    pub fn tenants(&self) -> usize {
         self.0.len()
     }
 

@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod dice;
+mod headers;
 pub mod keys;
 mod near;
 pub mod request;
@@ -13,7 +14,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use http::header::HOST;
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 
 use clock::Clock;
 use dice::Dice;
@@ -66,6 +67,14 @@ impl Case {
             step: 0,
             kind: Kind::New,
         }
+    }
+
+    /// With this `Host`, as the layer and every server have it; without, requests may take
+    /// another way through a signer.
+    #[must_use]
+    pub fn with_host(mut self, host: &HeaderValue) -> Self {
+        self.headers.insert(HOST, host.clone());
+        self
     }
 }
 
@@ -152,11 +161,11 @@ impl Walk {
                 );
             }
             let mut route = routes[at].clone();
-            near::change(&mut route, dice, ring.len(), RULES);
+            near::change(&mut route, dice, ring.tenants(), RULES);
             remember(routes, KEPT, &route, dice);
             return (Kind::Near, route);
         }
-        let route = Route::new(dice, ring.len(), RULES);
+        let route = Route::new(dice, ring.tenants(), RULES);
         remember(routes, KEPT, &route, dice);
         (Kind::New, route)
     }

@@ -4,7 +4,8 @@ use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use super::dice::Dice;
-use super::request::{self, NAMES, Route};
+use super::headers::{NAMES, value};
+use super::request::{self, Route};
 
 /// Changes one thing, if it can.
 pub fn change(route: &mut Route, dice: &mut Dice, tenants: usize, rules: usize) {
@@ -27,7 +28,7 @@ pub fn change(route: &mut Route, dice: &mut Dice, tenants: usize, rules: usize) 
         10 => route.rule = dice.below(rules),
         11 => {
             let name = dice.pick(NAMES);
-            route.headers.append(name, request::value(dice));
+            route.headers.append(name, value(dice));
         }
         12 => {
             let name = dice.pick(NAMES);
@@ -38,7 +39,7 @@ pub fn change(route: &mut Route, dice: &mut Dice, tenants: usize, rules: usize) 
             route
                 .headers
                 .insert(CONTENT_LENGTH, dice.below(1000).into());
-            route.headers.insert("traceparent", request::value(dice));
+            route.headers.insert("traceparent", value(dice));
         }
         _ => change_host(route, dice),
     }
