@@ -5,9 +5,6 @@
 //! cargo bench --bench sigv4                       criterion, then the table and the goals
 //! cargo bench --bench sigv4 -- --goals            the table and the goals alone
 //! cargo bench --bench sigv4 -- FILTER             criterion alone
-//! cargo bench --bench sigv4 -- --count N          signs N requests, for counting instructions:
-//!                              --count-token N    see instructions.sh
-//!                              --count-baseline N
 //! ```
 //!
 //! A request is a `POST` to a model with `host`, `content-type` and `accept`, as a server gets it;
@@ -21,14 +18,12 @@ use std::time::Duration;
 
 use criterion::Criterion;
 
-use crate::count::Count;
 use crate::report::Report;
 use crate::variant::{Contest, Effort};
 
 mod aws;
 mod check;
 mod contests;
-mod count;
 mod event_stream;
 mod floor;
 mod layer;
@@ -45,9 +40,6 @@ const BUDGET: Duration = Duration::from_secs(12);
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let has = |name| arguments.iter().any(|argument| argument == name);
-    if let Some((count, requests)) = count(&arguments) {
-        return count.run(requests);
-    }
 
     check::signatures_agree();
     // Without `--bench`, which `cargo bench` gives, it is a test: everything once.
@@ -64,13 +56,6 @@ fn main() {
         };
         goals(effort);
     }
-}
-
-fn count(arguments: &[String]) -> Option<(Count, u64)> {
-    arguments.windows(2).find_map(|pair| {
-        let requests = pair[1].parse().ok()?;
-        Some((Count::parse(&pair[0])?, requests))
-    })
 }
 
 fn criterion() {

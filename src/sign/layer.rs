@@ -311,7 +311,7 @@ impl Settings {
         }
         let refuse = |error: SignError| match error.is_request() {
             true => Rejection::new(RejectionKind::InvalidBody, error.to_string()),
-            false => Rejection::credentials_unavailable(error),
+            false => Rejection::new(RejectionKind::UpstreamAuth, error.to_string()),
         };
         if let Secret::ApiKey(key) = credentials.secret() {
             add_host(head);

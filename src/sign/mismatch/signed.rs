@@ -8,6 +8,7 @@ use super::text;
 use crate::route::host_value;
 use crate::sign::sigv4::PayloadHash;
 use crate::sign::sigv4::canonical::{push_path, push_value};
+use crate::sign::sigv4::query::canonical_query;
 
 pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
@@ -52,12 +53,12 @@ impl<'a> Signed<'a> {
 
         let mut path = Vec::new();
         push_path(head.uri.path(), &mut path);
-        let query = canonical_query(head.uri.query().unwrap_or_default());
+        let query = text(canonical_query(head.uri.query().unwrap_or_default()));
         let headers: Vec<_> = names
             .split(';')
             .map(|name| (name, canonical_header(head, name)))
             .collect();
-        let payload = hex(payload);
+        let payload = payload.to_string();
 
         let mut canonical = Vec::new();
         for line in [head.method.as_str().as_bytes(), &path, query.as_bytes()] {
@@ -90,7 +91,7 @@ impl<'a> Signed<'a> {
 
     /// The last line of the string to sign.
     pub(super) fn hash(&self) -> String {
-        hex(&PayloadHash::of(&self.canonical))
+        PayloadHash::of(&self.canonical).to_string()
     }
 
     /// Whether the values of this header are not to be shown.
@@ -138,65 +139,6 @@ fn canonical_header(head: &Parts, name: &str) -> Option<Vec<u8>> {
         return Some(host_value(&head.uri)?.as_bytes().to_vec());
     }
     (!values.is_empty()).then(|| values.join(&b','))
-}
-
-/// The canonical query: names and values decoded as those of a form are, encoded again, sorted.
-fn canonical_query(query: &str) -> String {
-    let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    let mut pairs: Vec<[String; 2]> = pairs
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            // What is no UTF-8 is replaced, as `aws-sigv4` does.
-            [name, value].map(|part| encoded(&text(decoded(part))))
-        })
-        .collect();
-    pairs.sort();
-    let pairs: Vec<String> = pairs.iter().map(|pair| pair.join("=")).collect();
-    pairs.join("&")
-}
-
-/// Percent-decoded, `+` being a space; a `%` that begins no escape stays.
-fn decoded(part: &str) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(part.len());
-    let mut rest = part.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        let escape = after.split_at_checked(2).filter(|_| byte == b'%');
-        let escape = escape.and_then(|(digits, after)| Some((hex_byte(digits)?, after)));
-        match (escape, byte) {
-            (Some((byte, after)), _) => {
-                decoded.push(byte);
-                rest = after;
-            }
-            (None, b'+') => decoded.push(b' '),
-            (None, _) => decoded.push(byte),
-        }
-    }
-    decoded
-}
-
-/// Every byte that is not unreserved (RFC 3986 §2.3) percent-encoded.
-fn encoded(part: &str) -> String {
-    let mut encoded = String::with_capacity(part.len());
-    for byte in part.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
-}
-
-fn hex_byte(digits: &[u8]) -> Option<u8> {
-    digits.iter().try_fold(0, |byte: u8, &digit| {
-        let digit = char::from(digit).to_digit(16)?;
-        Some(byte << 4 | u8::try_from(digit).ok()?)
-    })
-}
-
-fn hex(hash: &PayloadHash) -> String {
-    hash.to_string()
 }
 
 #[cfg(test)]

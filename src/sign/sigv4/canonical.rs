@@ -132,7 +132,8 @@ pub(in crate::sign) fn push_path(path: &str, into: &mut Vec<u8>) {
     }
 }
 
-fn push_encoded(text: &[u8], into: &mut Vec<u8>) {
+/// Percent-encodes every byte that is not unreserved (RFC 3986 §2.3).
+pub(super) fn push_encoded(text: &[u8], into: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     for &byte in text {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {

@@ -16,6 +16,7 @@ mod hash;
 mod key;
 mod keys;
 mod proof;
+pub(super) mod query;
 mod route;
 mod scope;
 mod shard;

@@ -9,9 +9,13 @@ use http::{Method, Uri};
 
 use super::SigningParams;
 use super::hash::PayloadHash;
+use super::query::canonical_query;
 use super::signed_headers::SignedHeaders;
 use super::unsigned::KeyPair;
 use crate::body::BoxError;
+
+/// Longest path and query that [`Uri`] takes, in bytes.
+const LONGEST_TARGET: usize = u16::MAX as usize - 1;
 
 /// Whether this time, which is none from 1970 to 9999, has a date that can be written: it has from
 /// the year 1 on.
@@ -30,6 +34,12 @@ pub(super) fn sign(
     params: &SigningParams<'_>,
     signed: &SignedHeaders,
 ) -> Result<(), BoxError> {
+    if let Some(query) = uri.query()
+        && uri.path().len() + 1 + canonical_query(query).len() > LONGEST_TARGET
+    {
+        // `aws-sigv4` builds a URI of these, and panics.
+        return Err("its query is too long once it is encoded".into());
+    }
     let mut covered = Vec::with_capacity(8);
     for (name, value) in headers.iter().filter(|(name, _)| signed.covers(name)) {
         let value = value.to_str().map_err(|_| {

@@ -2,13 +2,13 @@
 # Counts the instructions that signing a request takes outside of SHA-256, and fails if they are
 # too many. Inside of it they say nothing: valgrind has none of the CPU's instructions for it.
 #
-#   benches/sigv4/instructions.sh BENCH_BINARY
+#   tests/oracle/instructions.sh COUNT_BINARY
 #
-# The binary is what `cargo bench --bench sigv4 --no-run` names. Needs valgrind.
+# The binary is `count`, of this package. Needs valgrind.
 set -euo pipefail
 shopt -s inherit_errexit
 
-binary=${1:?usage: $0 BENCH_BINARY}
+binary=${1:?usage: $0 COUNT_BINARY}
 few=2000 many=4000 wanted=2500
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -43,9 +43,9 @@ each() {
     echo $(((long - short) / (many - few)))
 }
 
-prepared=$(each --count-baseline)
-without=$(each --count)
-with=$(each --count-token)
+prepared=$(each nothing)
+without=$(each sign)
+with=$(each token)
 signed=$((without - prepared))
 echo "instructions outside SHA-256 per signed request, session token: $((with - prepared))"
 echo "instructions outside SHA-256 per signed request: $signed (wanted <= $wanted)"
