@@ -66,16 +66,15 @@ pub(crate) const MESSAGES: [&str; 2] = [
 /// What table and goals need.
 pub(crate) fn all() -> Vec<Contest> {
     let mut contests: Vec<_> = SIZES.map(by_size).into();
-    contests.extend([frames(), two_threads(), last_byte()]);
+    contests.extend([frames(), two_threads(), last_byte(), messages()]);
     contests
 }
 
-/// What has no goal yet.
-pub(crate) fn others() -> Vec<Contest> {
-    vec![Contest {
+fn messages() -> Contest {
+    Contest {
         count: 64,
         variants: event_stream::variants(MESSAGES).into(),
-    }]
+    }
 }
 
 fn by_size((column, length, count): (&'static str, usize, u64)) -> Contest {

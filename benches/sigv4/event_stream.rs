@@ -21,6 +21,9 @@ const HEADERS: [(&str, &str); 3] = [
     (":message-type", "event"),
 ];
 
+/// Length of a message's payload.
+pub(crate) const COLUMN: &str = "1 KiB";
+
 /// `aws-sigv4` and ours.
 pub(crate) fn variants(rows: [&'static str; 2]) -> [Variant; 2] {
     let payload = request::body(1024);
@@ -42,7 +45,7 @@ fn variant<R: 'static>(
     let payload = payload.clone();
     // What is sent is kept, so that it is dropped when the clock has stopped.
     let run = move |sent: &mut Option<R>| *sent = Some(sign(&payload));
-    Variant::new("1 KiB", row, || None, run)
+    Variant::new(COLUMN, row, || None, run)
 }
 
 fn reference() -> impl FnMut(&Bytes) -> Vec<u8> {

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use crate::contests::{
-    APART, AWS, AWS_ROUTE, AWS_SECOND, COLUMNS, IRREDUCIBLE, LAST_BYTE, LAYER, LAYER_FRAMES, PLAIN,
-    PLAIN_FRAMES, SHARED, SIGNER, SIGNER_ROUTE, SIGNER_SECOND,
+    APART, AWS, AWS_ROUTE, AWS_SECOND, COLUMNS, IRREDUCIBLE, LAST_BYTE, LAYER, LAYER_FRAMES,
+    MESSAGES, PLAIN, PLAIN_FRAMES, SHARED, SIGNER, SIGNER_ROUTE, SIGNER_SECOND,
 };
+use crate::event_stream;
 use crate::variant::Measured;
 
 /// Everything that was measured.
@@ -117,6 +118,11 @@ impl Report {
             },
             AtMost(1.15),
         );
+        goal(
+            "event-stream message of 1 KiB vs aws-sigv4",
+            self.ratio(event_stream::COLUMN, MESSAGES[0], MESSAGES[1]),
+            AtLeast(3.0),
+        );
 
         goals
     }
@@ -125,7 +131,7 @@ impl Report {
     pub(crate) fn table(&self) -> String {
         let mut rows: Vec<&str> = Vec::new();
         for measured in &self.0 {
-            if !rows.contains(&measured.row) {
+            if COLUMNS.contains(&measured.column) && !rows.contains(&measured.row) {
                 rows.push(measured.row);
             }
         }
@@ -137,6 +143,12 @@ impl Report {
                 None => String::new(),
             });
             table += &line(row, cells);
+        }
+        for measured in &self.0 {
+            if !COLUMNS.contains(&measured.column) {
+                let (row, column) = (measured.row, measured.column);
+                table += &format!("\n{row}, {column}: {}\n", self.cell(measured));
+            }
         }
         table
     }

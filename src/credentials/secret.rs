@@ -21,7 +21,9 @@ use crate::reject::{Rejection, RejectionKind};
 #[derive(Clone)]
 pub struct Credentials(Arc<Handle>);
 
-/// Requests on different threads hold different handles to the same secret.
+/// Requests on different threads hold different handles to the same secret, each in cache lines of
+/// its own.
+#[repr(align(128))]
 struct Handle {
     inner: Arc<Inner>,
     for_threads: OnceLock<PerThread<Credentials>>,

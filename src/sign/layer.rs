@@ -35,7 +35,9 @@ pub struct SigV4SigningLayer {
     settings: Arc<PerThread<Arc<Settings>>>,
 }
 
+/// In cache lines of its own, for its reference count is written to by one thread only.
 #[derive(Clone)]
+#[repr(align(128))]
 pub(super) struct Settings {
     pub(super) body_limit: usize,
     pub(super) body_grace: Duration,
