@@ -38,7 +38,7 @@ pub const DEFAULT_LIMIT: usize = 32 * 1024 * 1024;
 pub struct Buffered {
     /// Most bodies are one frame; it needs no list.
     first: Option<Bytes>,
-    rest: VecDeque<Bytes>,
+    rest: Option<VecDeque<Bytes>>,
     trailers: Option<Box<HeaderMap>>,
     remaining: u64,
 }
@@ -61,7 +61,7 @@ impl Buffered {
 
     /// The frames not yet read.
     pub fn frames(&self) -> impl Iterator<Item = &Bytes> {
-        self.first.iter().chain(&self.rest)
+        self.first.iter().chain(self.rest.iter().flatten())
     }
 
     pub(crate) fn push(&mut self, frame: Bytes) {
@@ -69,10 +69,10 @@ impl Buffered {
             return;
         }
         self.remaining += frame.len() as u64;
-        if self.first.is_none() && self.rest.is_empty() {
-            self.first = Some(frame);
-        } else {
-            self.rest.push_back(frame);
+        match &mut self.rest {
+            Some(rest) => rest.push_back(frame),
+            None if self.first.is_some() => self.rest = Some(VecDeque::from([frame])),
+            None => self.first = Some(frame),
         }
     }
 
@@ -111,7 +111,8 @@ impl Body for Buffered {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let next = self.first.take().or_else(|| self.rest.pop_front());
+        let next = self.first.take();
+        let next = next.or_else(|| self.rest.as_mut()?.pop_front());
         Poll::Ready(match next {
             Some(frame) => {
                 self.remaining = self.remaining.saturating_sub(frame.len() as u64);

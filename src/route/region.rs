@@ -84,12 +84,12 @@ pub(crate) fn partition(region: &str) -> Option<&'static Partition> {
 
 /// `\w+-\d+` without the underscore: one word, then a number of one or two digits.
 fn is_place(rest: &str) -> bool {
-    rest.split_once('-').is_some_and(|(word, number)| {
-        (1..=16).contains(&word.len())
-            && word.bytes().all(|b| b.is_ascii_lowercase())
-            && (1..=2).contains(&number.len())
-            && number.bytes().all(|b| b.is_ascii_digit())
-    })
+    let bytes = rest.as_bytes();
+    let word = bytes.iter().take_while(|byte| byte.is_ascii_lowercase());
+    let Some((word, [b'-', number @ ..])) = bytes.split_at_checked(word.count()) else {
+        return false;
+    };
+    (1..=16).contains(&word.len()) && matches!(number, [b'0'..=b'9'] | [b'0'..=b'9', b'0'..=b'9'])
 }
 
 #[cfg(test)]

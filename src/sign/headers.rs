@@ -1,8 +1,8 @@
 //! Which headers are forwarded.
 
 use http::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderMap, HeaderName,
-    HeaderValue, TRANSFER_ENCODING,
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderMap,
+    HeaderName, HeaderValue, TRANSFER_ENCODING, USER_AGENT,
 };
 use http::request::Parts;
 
@@ -28,7 +28,6 @@ pub(super) struct Plain {
 
 /// Looks a request over, once.
 pub(super) fn plain(head: &Parts) -> Option<Plain> {
-    static TELLING: [HeaderName; 4] = [AUTHORIZATION, CONTENT_ENCODING, EXPECT, TRANSFER_ENCODING];
     let path = head.uri.path();
     if !path.starts_with("/model/")
         || path.ends_with("/invoke-with-bidirectional-stream")
@@ -41,23 +40,32 @@ pub(super) fn plain(head: &Parts) -> Option<Plain> {
         states_length: false,
     };
     for (name, value) in &head.headers {
-        if *name == CONTENT_LENGTH {
-            plain.states_length = true;
-        } else if *name == CONTENT_TYPE {
+        // Without their names in text, most are known by one comparison.
+        if *name == HOST || *name == ACCEPT || *name == USER_AGENT {
+            continue;
+        }
+        if *name == CONTENT_TYPE {
             // A caller who speaks gRPC is refused in it.
             if value.as_bytes().starts_with(b"application/grpc") {
                 return None;
             }
-        } else if TELLING.contains(name)
-            || matches!(
-                name.as_str().as_bytes(),
-                [b'c', b'f', b'-', ..] | [b'x', b'-', b'a', ..]
-            )
-        {
+        } else if *name == CONTENT_LENGTH {
+            plain.states_length = true;
+        } else if is_telling(name) {
             return None;
         }
     }
     Some(plain)
+}
+
+/// Whether a header asks for a decision.
+fn is_telling(name: &HeaderName) -> bool {
+    let asks = [AUTHORIZATION, CONTENT_ENCODING, EXPECT, TRANSFER_ENCODING];
+    let prefix = matches!(
+        name.as_str().as_bytes(),
+        [b'c', b'f', b'-', ..] | [b'x', b'-', b'a', ..]
+    );
+    prefix || asks.contains(name)
 }
 
 /// The headers of a gateway's client that Bedrock gets to see.

@@ -24,7 +24,10 @@ impl<'a> Scope<'a> {
             Some(Surface::Native {
                 service, region, ..
             }) => Some((region, service)),
-            _ => uri.host().and_then(in_host),
+            _ => uri
+                .authority()
+                .and_then(|authority| usual(authority.as_str()))
+                .or_else(|| uri.host().and_then(in_host)),
         };
         let region = region.or(found.map(|(region, _)| region))?;
         let known = found.map_or(Service::Runtime, |(_, service)| service);
@@ -35,15 +38,16 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// `bedrock-runtime.us-east-1.amazonaws.com`, most often; `bedrock-mantle-fips.…`, and VPC endpoints
+/// `bedrock-runtime.us-east-1.amazonaws.com`: most requests go to such a host.
+fn usual(authority: &str) -> Option<(&str, Service)> {
+    let region = authority.strip_prefix("bedrock-runtime.")?;
+    let region = region.strip_suffix(".amazonaws.com")?;
+    partition(region).map(|_| (region, Service::Runtime))
+}
+
+/// `bedrock-runtime.us-east-1.api.aws`, `bedrock-mantle-fips.…`, and VPC endpoints
 /// `vpce-….bedrock-runtime.us-east-1.vpce.amazonaws.com`.
 fn in_host(host: &str) -> Option<(&str, Service)> {
-    if let Some(rest) = host.strip_prefix("bedrock-runtime.") {
-        let region = rest.strip_suffix(".amazonaws.com").unwrap_or(rest);
-        if partition(region).is_some() {
-            return Some((region, Service::Runtime));
-        }
-    }
     let mut labels = host.split('.');
     let service = labels.find_map(|label| match label.strip_suffix("-fips").unwrap_or(label) {
         "bedrock-mantle" => Some(Service::Mantle),
