@@ -44,7 +44,8 @@ pub use self::store::StoredKey;
 )]
 pub trait ProvideCredentials: Send + Sync + 'static {
     /// The credentials for this request, or why it is refused. Who is calling, the route and the
-    /// alias are in the request's [`Context`](crate::Context).
+    /// alias are in the request's [`Context`](crate::Context); a request that no other layer has
+    /// seen, and in which nothing names credentials or a key, has none.
     fn credentials(
         &self,
         head: &Parts,
