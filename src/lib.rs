@@ -121,6 +121,9 @@ pub mod observe;
 #[cfg(feature = "auth")]
 pub mod auth;
 
+#[cfg(feature = "compat")]
+pub mod compat;
+
 #[cfg(feature = "rewrite")]
 pub mod rewrite;
 
@@ -141,6 +144,8 @@ pub mod emulator;
 
 #[cfg(feature = "auth")]
 pub use self::auth::GatewayAuthLayer;
+#[cfg(feature = "compat")]
+pub use self::compat::OpenAiCompatLayer;
 #[cfg(feature = "gateway")]
 #[doc(inline)]
 pub use self::gateway::{Gateway, GatewayBody, GatewayBuilder};
@@ -156,7 +161,7 @@ pub use self::upstream::UpstreamLayer;
 #[doc(inline)]
 pub use self::{
     body::BoxError,
-    context::{ClientCredentials, Context, Policy, Principal, Timeouts},
+    context::{ClientCredentials, Context, ModelAlias, Policy, Principal, Timeouts},
     error::ConfigError,
     reject::{Dialect, Rejection, RejectionKind},
     route::RouteConfig,

@@ -29,13 +29,17 @@ use crate::route::{Route, RouteConfig, Spans};
 mod credential;
 mod policy;
 mod principal;
+#[cfg(feature = "compat")]
+mod told;
 
 pub use self::credential::{ClientCredential, KeyChoice};
-pub use self::policy::{ClientCredentials, Policy, Timeouts};
+pub use self::policy::{ClientCredentials, ModelAlias, Policy, Timeouts};
 pub use self::principal::Principal;
 
 #[cfg(feature = "rewrite")]
 pub(crate) use self::credential::{signed_headers, without_presigned};
+#[cfg(feature = "compat")]
+pub(crate) use self::told::Told;
 
 /// The facts of one request. Cloning it copies a pointer.
 #[derive(Clone)]

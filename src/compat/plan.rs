@@ -1,0 +1,48 @@
+//! What the translation of an answer has to know of its request.
+
+use std::borrow::Cow;
+
+/// How an answer is to be given.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Plan {
+    /// The model as the client named it; the answer repeats it.
+    pub(super) model: String,
+    /// In chunks.
+    pub(super) stream: bool,
+    /// With a chunk of usage at the end of the stream.
+    pub(super) include_usage: bool,
+    pub(super) names: ToolNames,
+    /// The tool, by its name at Bedrock, that stands in for a `response_format`: its input is the
+    /// answer's content.
+    pub(super) format_tool: Option<String>,
+    /// The tools were given as `functions`, so that a call is given as `function_call`.
+    pub(super) legacy_functions: bool,
+    /// Parameters that have no counterpart and were left out.
+    pub(super) dropped: Vec<Cow<'static, str>>,
+}
+
+/// Tool names that Bedrock does not take, and what it got instead.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ToolNames {
+    /// Pairs: at Bedrock, at the client.
+    renamed: Vec<(String, String)>,
+}
+
+impl ToolNames {
+    /// Notes that the client's `original` goes to Bedrock as `sent`.
+    pub(super) fn rename(&mut self, sent: String, original: String) {
+        self.renamed.push((sent, original));
+    }
+
+    /// The client's name of the tool that Bedrock knows as `sent`.
+    pub(super) fn original<'a>(&'a self, sent: &'a str) -> &'a str {
+        let pair = self.renamed.iter().find(|(known, _)| known == sent);
+        pair.map_or(sent, |(_, original)| original)
+    }
+
+    /// The name at Bedrock of the client's tool `original`, if it is another.
+    pub(super) fn sent(&self, original: &str) -> Option<&str> {
+        let pair = self.renamed.iter().find(|(_, known)| known == original);
+        pair.map(|(sent, _)| sent.as_str())
+    }
+}

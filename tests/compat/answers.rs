@@ -1,0 +1,1 @@
+//! Answers of Converse, as OpenAI gives them.

@@ -1,0 +1,1 @@
+//! Requests of OpenAI, as Converse takes them.
