@@ -6,10 +6,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
 use http_body::Body;
 use tokio::time::{Instant, Sleep};
 
 use super::{BoxError, Buffered};
+use crate::reject::{Rejection, RejectionKind};
 
 /// Slowest upload that is waited for once `grace` is over, in bytes per second: that of Apache's
 /// `RequestReadTimeout body=20,MinRate=500`.
@@ -24,6 +27,42 @@ pub(crate) enum CollectError {
     TooSlow,
     /// It broke off.
     Broken(BoxError),
+}
+
+impl CollectError {
+    /// The refusal that it leads to; `limit` is that of the collector.
+    pub(crate) fn refusal(self, limit: usize) -> Rejection {
+        match self {
+            Self::TooLarge => Rejection::new(
+                RejectionKind::BodyTooLarge,
+                format!("the request body is longer than {limit} bytes"),
+            ),
+            Self::TooSlow => Rejection::new(
+                RejectionKind::InvalidBody,
+                "the request body came too slowly: less than 500 bytes per second",
+            ),
+            Self::Broken(cause) => Rejection::new(
+                RejectionKind::InvalidBody,
+                "the request body broke off before its end",
+            )
+            .with_internal(cause),
+        }
+    }
+}
+
+/// Refuses a body that is not sent as it is.
+pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), Rejection> {
+    let plain = headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .all(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if plain {
+        return Ok(());
+    }
+    Err(Rejection::new(
+        RejectionKind::UnsupportedEncoding,
+        "the header content-encoding is not supported: send the body as it is",
+    ))
 }
 
 /// Collects a body's frames.

@@ -63,6 +63,16 @@ impl OpenAiError {
         todo!()
     }
 
+    /// Whether the stream ended too early, rather than with a word of what is wrong.
+    pub(super) fn is_cut(&self) -> bool {
+        todo!()
+    }
+
+    /// Sets the headers that go with it.
+    pub(super) fn write_headers(&self, _headers: &mut HeaderMap) {
+        todo!()
+    }
+
     /// The HTTP status that goes with it.
     pub fn status(&self) -> StatusCode {
         self.status

@@ -63,10 +63,8 @@ impl Translation {
     }
 
     /// The parameters that were left out since Bedrock has no counterpart for them.
-    pub fn dropped(
-        &self,
-    ) -> &[impl AsRef<str> + PartialEq<&'static str> + std::fmt::Debug + use<>] {
-        &self.plan.dropped
+    pub fn dropped(&self) -> Vec<&str> {
+        self.plan.dropped.iter().map(|name| &**name).collect()
     }
 
     /// The completion that Converse's `answer` amounts to. `id` is what makes its `id` unique,

@@ -51,6 +51,17 @@ pub trait ProvideCredentials: Send + Sync + 'static {
         head: &Parts,
     ) -> impl Future<Output = Result<Credentials, Rejection>> + Send;
 
+    /// The region of the key that [`credentials`](Self::credentials) would give, for requests
+    /// whose path names none (`/compat`). It is asked before the body is read, so it must be known
+    /// without waiting; the default is to know none.
+    ///
+    /// # Errors
+    /// If there is no such key.
+    fn region(&self, head: &Parts) -> Result<Option<Arc<str>>, Rejection> {
+        let _ = head;
+        Ok(None)
+    }
+
     /// The answer, if it is known without waiting; then nothing is boxed. `None`, the default,
     /// has [`credentials`](Self::credentials) asked.
     fn credentials_now(&self, head: &Parts) -> Option<Result<Credentials, Rejection>> {
@@ -67,6 +78,10 @@ impl<P: ProvideCredentials> ProvideCredentials for Arc<P> {
         P::credentials(self, head)
     }
 
+    fn region(&self, head: &Parts) -> Result<Option<Arc<str>>, Rejection> {
+        P::region(self, head)
+    }
+
     fn credentials_now(&self, head: &Parts) -> Option<Result<Credentials, Rejection>> {
         P::credentials_now(self, head)
     }
@@ -80,6 +95,8 @@ pub(crate) type Later =
 pub(crate) trait DynProvideCredentials: Send + Sync {
     fn now(&self, head: &Parts) -> Option<Result<Credentials, Rejection>>;
     fn later(self: Arc<Self>, head: Parts) -> Later;
+    #[cfg(feature = "compat")]
+    fn region(&self, head: &Parts) -> Result<Option<Arc<str>>, Rejection>;
 }
 
 impl<P: ProvideCredentials> DynProvideCredentials for P {
@@ -92,5 +109,10 @@ impl<P: ProvideCredentials> DynProvideCredentials for P {
             let answer = self.credentials(&head).await;
             (head, answer)
         })
+    }
+
+    #[cfg(feature = "compat")]
+    fn region(&self, head: &Parts) -> Result<Option<Arc<str>>, Rejection> {
+        ProvideCredentials::region(self, head)
     }
 }

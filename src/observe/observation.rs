@@ -164,7 +164,11 @@ impl Observation {
 
         let mut answer = self.answer;
         let reader = answer.as_mut().and_then(|answer| answer.reader.take());
-        let reading = reader.map(Reader::finish).unwrap_or_default();
+        let mut reading = reader.map(Reader::finish).unwrap_or_default();
+        #[cfg(feature = "compat")]
+        if let Some(told) = context.told() {
+            reading = Reading::of(told);
+        }
         let (outcome, error) = judge(context, answer.as_ref(), &reading, end);
         (record.outcome, record.error) = (outcome, error.map(Cow::into_owned));
         record.tokens_in = reading.usage.tokens_in();
@@ -231,7 +235,7 @@ fn judge(
         };
     };
     let fault: Option<Cow<'static, str>> =
-        if let Some(fault) = answer.fault.as_ref().or(reading.exception.as_ref()) {
+        if let Some(fault) = reading.exception.as_ref().or(answer.fault.as_ref()) {
             Some(fault.clone().into())
         } else if reading.unknown_operation {
             Some("UnknownOperationException".into())

@@ -22,7 +22,7 @@ use super::sigv4::PayloadHasher;
 use crate::body::{BoxError, Buffered, CollectError, Collector, ResponseBody};
 use crate::context::Context;
 use crate::credentials::{Credentials, Later};
-use crate::reject::{Dialect, Drain, Manner, Rejection, RejectionKind};
+use crate::reject::{Dialect, Drain, Manner, Rejection};
 
 pin_project! {
     /// The response future of [`SigV4Signing`](super::SigV4Signing).
@@ -167,9 +167,10 @@ impl<S> Unsigned<S> {
     where
         S: Service<Request<SignedBody<B>>, Response = Response<R>>,
     {
-        let body = read.map_err(|error| refusal(error, settings.body_limit))?;
+        let body = read.map_err(|error| error.refusal(settings.body_limit))?;
         let facts = self.facts.as_ref();
-        if let Some(context) = facts {
+        // What is recorded is the size of what the caller sent.
+        if let Some(context) = facts.filter(|context| !context.is_translated()) {
             context.set_request_size(body.len());
         }
         let head = self.head.as_mut();
@@ -278,24 +279,6 @@ where
                 }
             }
         }
-    }
-}
-
-fn refusal(error: CollectError, limit: usize) -> Rejection {
-    match error {
-        CollectError::TooLarge => Rejection::new(
-            RejectionKind::BodyTooLarge,
-            format!("the request body is longer than {limit} bytes"),
-        ),
-        CollectError::TooSlow => Rejection::new(
-            RejectionKind::InvalidBody,
-            "the request body came too slowly: less than 500 bytes per second",
-        ),
-        CollectError::Broken(cause) => Rejection::new(
-            RejectionKind::InvalidBody,
-            "the request body broke off before its end",
-        )
-        .with_internal(cause),
     }
 }
 

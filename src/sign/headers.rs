@@ -6,8 +6,6 @@ use http::header::{
 };
 use http::request::Parts;
 
-use crate::reject::{Rejection, RejectionKind};
-
 /// Headers of a signature that the client made, or that belong to none.
 const STALE: [&str; 5] = [
     "authorization",
@@ -107,21 +105,6 @@ pub(super) fn remove_stale(headers: &mut HeaderMap) {
     for name in STALE {
         headers.remove(name);
     }
-}
-
-/// Refuses a body that Bedrock could not read.
-pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Rejection> {
-    let plain = headers
-        .get_all(CONTENT_ENCODING)
-        .iter()
-        .all(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"));
-    if plain {
-        return Ok(());
-    }
-    Err(Rejection::new(
-        RejectionKind::UnsupportedEncoding,
-        "the header content-encoding is not supported: send the body as it is",
-    ))
 }
 
 /// States the length of a body that is held whole, where it is not stated as it should be. Where

@@ -19,7 +19,7 @@ use super::headers;
 use super::scope::Scope;
 use super::sigv4::{PayloadHash, SignError, SignedHeaders, Signer, SigningParams, send_api_key};
 use super::skew::{Dated, Skew};
-use crate::body::{BoxError, DEFAULT_LIMIT, ResponseBody};
+use crate::body::{BoxError, DEFAULT_LIMIT, ResponseBody, check_encoding};
 use crate::context::{Context, KeyChoice, Policy, Stage};
 use crate::credentials::{Credentials, DynProvideCredentials, ProvideCredentials, Secret};
 use crate::per_thread::PerThread;
@@ -289,7 +289,7 @@ impl Settings {
         if let KeyChoice::Client(_) = context.choose_key(head, &self.policy)? {
             return Ok(Plan::Pass);
         }
-        headers::check_encoding(&head.headers)?;
+        check_encoding(&head.headers)?;
         #[cfg(feature = "rewrite")]
         if context.has_passed(Stage::Rewrite) {
             head.headers = headers::forwarded(std::mem::take(&mut head.headers), &self.forwarded);
