@@ -11,6 +11,7 @@ use crate::reject::{Rejection, RejectionKind};
 
 mod cache;
 mod calls;
+mod check;
 mod choice;
 mod converse;
 mod documents;
@@ -18,6 +19,7 @@ mod extensions;
 mod fields;
 mod format;
 mod hash;
+mod history;
 mod ignored;
 mod inference;
 mod json;

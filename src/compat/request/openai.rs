@@ -136,7 +136,7 @@ pub(super) fn refuse(parameters: &Parameters<'_>) -> Result<(), Rejection> {
     }
     let at = At::parameter("audio");
     if let Some(node) = parameters.audio {
-        node.object(&at)?;
+        drop(node.object(&at)?);
         return Err(at.unsupported_parameter("answers are text; leave it out."));
     }
     Ok(())

@@ -13,6 +13,7 @@ use crate::reject::Rejection;
 
 /// Schemas and properties in a combination that is made one.
 const MOST_TO_FLATTEN: u32 = 2000;
+const DEEPEST_TO_FLATTEN: u8 = 32;
 
 /// The longest schema that is looked at to the bottom.
 const LONGEST_TO_CLOSE: usize = 1 << 20;
@@ -106,7 +107,7 @@ fn push_string(out: &mut String, text: &str) {
 /// combination does. None if there is no end to it.
 fn flattened(pairs: &[(Cow<'_, str>, &RawValue)]) -> Option<String> {
     let left = Cell::new(MOST_TO_FLATTEN);
-    let flat = Flat::of(pairs, pairs, &left);
+    let flat = Flat::of(pairs, pairs, 0, &left);
     left.get().checked_sub(1)?;
     let mut properties = String::from("{");
     for (name, schema) in &flat.properties {
@@ -140,9 +141,13 @@ impl<'s> Flat<'s> {
     fn of(
         pairs: &[(Cow<'s, str>, &'s RawValue)],
         top: &[(Cow<'s, str>, &'s RawValue)],
+        depth: u8,
         left: &Cell<u32>,
     ) -> Self {
         let mut flat = Self::default();
+        if depth == DEEPEST_TO_FLATTEN {
+            left.set(0);
+        }
         let count = || {
             left.set(left.get().saturating_sub(1));
             left.get() > 0
@@ -153,7 +158,7 @@ impl<'s> Flat<'s> {
             }
             let pairs = json::pairs(raw.get()).ok()?;
             let is_object = find(&pairs, "type").is_none_or(may_be_object);
-            is_object.then(|| Self::of(&pairs, top, left))
+            is_object.then(|| Self::of(&pairs, top, depth + 1, left))
         };
         for (key, value) in pairs {
             match &**key {
@@ -346,7 +351,7 @@ impl Closing {
 mod tests {
     use serde_json::value::RawValue;
 
-    use super::{Json, closed, input};
+    use super::{closed, input};
     use crate::compat::request::json;
     use crate::compat::request::path::At;
 
