@@ -8,6 +8,7 @@ use std::path::Path;
 use base64::Engine as _;
 use bytes::Bytes;
 use serde_json::{Value, json};
+use tower_bedrock::eventstream;
 
 use super::accumulated::{chunks, completion, normalised};
 use super::expected::{Expected, assembled};
@@ -157,10 +158,10 @@ fn streams_are_the_same_however_they_are_split() {
             assert!(split == whole, "{id} by {size}");
         }
         // Anywhere in the first frames, then around the start of each.
-        let mut places: Vec<usize> = (0..stream.len().min(600)).collect();
+        let mut places: Vec<usize> = (0..stream.len().min(250)).collect();
         let mut at = 0;
         for frame in frames(&stream) {
-            places.extend((at.max(600)..at + 20).filter(|at| *at <= stream.len()));
+            places.extend((at.max(250)..at + 16).filter(|at| *at <= stream.len()));
             at += frame.raw().len();
         }
         for at in places {
@@ -196,6 +197,10 @@ fn translations_are_written_down() {
             &fixture.answer(),
         ));
     }
+    for (name, payload) in EXCEPTIONS {
+        write(broken_line(name, payload.as_bytes()));
+        write(refused_line(name, payload.as_bytes()));
+    }
     if let Some(folder) = shared() {
         for recording in answers(&folder) {
             let answer = serde_json::from_str(recording.text()).unwrap();
@@ -221,6 +226,57 @@ fn translations_are_written_down() {
     out.flush().unwrap();
     println!("{count} translations are in {}", file.display());
     assert!(count >= 50);
+}
+
+const EXCEPTIONS: [(&str, &str); 7] = [
+    (
+        "validationException",
+        r#"{"message":"Malformed \u2028\ninput"}"#,
+    ),
+    ("validationException", r#"{"message":"prompt is too long"}"#),
+    ("accessDeniedException", r#"{"Message":"no"}"#),
+    ("resourceNotFoundException", r#"{"message":"gone"}"#),
+    ("throttlingException", r#"{"message":"slow down"}"#),
+    ("internalServerException", "{}"),
+    (
+        "modelStreamErrorException",
+        r#"{"originalMessage":"it broke"}"#,
+    ),
+];
+
+/// A stream that breaks off with an exception.
+fn broken_line(name: &str, payload: &[u8]) -> Value {
+    let text = json!({"contentBlockIndex": 0, "delta": {"text": "Hel"}});
+    let begun = wire(&[("contentBlockDelta", text)]);
+    let (sse, result) = streamed([begun, eventstream::exception(name, payload)], false);
+    let object = String::from_utf8(result.unwrap_err().to_json()).unwrap();
+    let error: Value = serde_json::from_str(&object).unwrap();
+    json!({
+        "id": name,
+        "kind": "exception in a stream",
+        "request": "broken",
+        "sse": format!("{sse}data: {object}\n\n"),
+        "expected": {"text": "Hel", "error": told(&error)},
+    })
+}
+
+/// A stream that begins with one.
+fn refused_line(name: &str, payload: &[u8]) -> Value {
+    let (_, result) = streamed([eventstream::exception(name, payload)], false);
+    let error = result.unwrap_err();
+    let object: Value = serde_json::from_slice(&error.to_json()).unwrap();
+    json!({
+        "id": name,
+        "kind": "exception in place of an answer",
+        "request": "refused",
+        "status": error.status().as_u16(),
+        "json": object,
+        "expected": {"error": told(&object)},
+    })
+}
+
+fn told(error: &Value) -> [&Value; 3] {
+    ["message", "type", "code"].map(|field| &error["error"][field])
 }
 
 fn whole_line(id: &str, kind: &str, answer: &Value, text: &str) -> Value {
