@@ -45,11 +45,12 @@ pub struct Chunks {
     failed: Option<OpenAiError>,
 }
 
+/// Where in the message the stream is.
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
-    BeforeMessage,
-    InMessage,
-    AfterMessage,
+    Before,
+    Within,
+    After,
 }
 
 /// What happens to the model's text.
@@ -71,7 +72,7 @@ impl Chunks {
             },
             usage_is_due: plan.include_usage,
             plan,
-            place: Place::BeforeMessage,
+            place: Place::Before,
             tools: Tools::default(),
             thinking: Thinking::default(),
             annotations: Annotations::default(),
@@ -107,7 +108,7 @@ impl Chunks {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        if self.place != Place::AfterMessage {
+        if self.place != Place::After {
             let error = OpenAiError::of_cut_stream();
             self.told.is_cut = true;
             self.failed = Some(error.clone());
@@ -126,7 +127,7 @@ impl Chunks {
 
     fn translate(&mut self, frame: &Frame, out: &mut BytesMut) -> Result<(), OpenAiError> {
         let event = event_of(frame)?;
-        let is_within = self.place != Place::AfterMessage;
+        let is_within = self.place != Place::After;
         match event {
             "messageStart" if is_within => self.begin(out),
             "contentBlockStart" if is_within => self.start(read(frame)?, out),
@@ -146,8 +147,8 @@ impl Chunks {
     }
 
     fn begin(&mut self, out: &mut BytesMut) {
-        if self.place == Place::BeforeMessage {
-            self.place = Place::InMessage;
+        if self.place == Place::Before {
+            self.place = Place::Within;
             self.writer.role(out);
         }
     }
@@ -303,7 +304,7 @@ impl Chunks {
 
     fn stop(&mut self, stop: &MessageStop<'_>, out: &mut BytesMut) {
         self.begin(out);
-        self.place = Place::AfterMessage;
+        self.place = Place::After;
         while let Some(index) = self.tools.any_open() {
             self.close_tool(index, out);
         }
@@ -347,7 +348,7 @@ impl Chunks {
         if let Some(usage) = metadata.usage {
             self.usage.read(usage);
         }
-        if self.usage_is_due && self.place == Place::AfterMessage {
+        if self.usage_is_due && self.place == Place::After {
             let tier = metadata.service_tier.as_ref().and_then(|tier| tier.name());
             self.usage_is_due = !self.writer.usage(&self.usage, tier, out);
         }

@@ -41,7 +41,9 @@ pub(super) fn write(retry: Retry, headers: &mut HeaderMap) {
 mod tests {
     use super::*;
 
-    fn map(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+    type Pairs = [(&'static str, &'static str)];
+
+    fn map(pairs: &Pairs) -> HeaderMap {
         let pairs = pairs.iter().map(|(name, value)| {
             (
                 HeaderName::from_static(name),
@@ -53,7 +55,7 @@ mod tests {
 
     #[test]
     fn waits() {
-        let table: [(&[(&str, &str)], Option<u64>); 7] = [
+        let table: [(&Pairs, Option<u64>); 7] = [
             (&[], None),
             (&[("retry-after", "3")], Some(3000)),
             (&[("x-amz-retry-after", "1500")], Some(1500)),
@@ -76,7 +78,7 @@ mod tests {
     #[test]
     fn what_goes_with_an_error() {
         let json = ("content-type", "application/json");
-        let table: [(Retry, &[(&str, &str)]); 5] = [
+        let table: [(Retry, &Pairs); 5] = [
             (Retry::Unsaid, &[json]),
             (Retry::Never, &[json, ("x-should-retry", "false")]),
             (

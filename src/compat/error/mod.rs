@@ -216,4 +216,6 @@ fn bare(name: &str) -> &str {
 }
 
 #[cfg(test)]
+mod recorded;
+#[cfg(test)]
 mod tests;
