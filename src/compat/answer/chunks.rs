@@ -4,13 +4,13 @@ use std::fmt;
 use std::io::Write as _;
 
 use bytes::{BufMut, BytesMut};
-use serde::Deserialize;
 
 use super::citations::Annotations;
 use super::converse::{
     BlockDelta, BlockStart, BlockStop, Citation, MessageStop, Metadata, ReasoningDelta, ToolUse,
     ToolUseDelta,
 };
+use super::event::{self, read};
 use super::finish::{self, Called};
 use super::message::{is_format_tool, write_name};
 use super::sse::Writer;
@@ -21,7 +21,7 @@ use super::usage::Usage;
 use crate::compat::error::OpenAiError;
 use crate::compat::plan::Plan;
 use crate::context::Told;
-use crate::eventstream::Frame;
+use crate::eventstream::{DecodeError, Frame};
 
 /// Translates the events of ConverseStream to server-sent events, chunk by chunk.
 ///
@@ -118,6 +118,13 @@ impl Chunks {
         Ok(())
     }
 
+    /// Takes note that what comes next is no frame.
+    pub(in crate::compat) fn fail(&mut self, error: &DecodeError) -> OpenAiError {
+        self.told.is_cut |= *error == DecodeError::Truncated;
+        let error = OpenAiError::of_broken_stream(error);
+        self.failed.get_or_insert(error).clone()
+    }
+
     /// What the frames so far have told.
     pub(in crate::compat) fn told(&self) -> Told {
         let mut told = self.told.clone();
@@ -126,7 +133,14 @@ impl Chunks {
     }
 
     fn translate(&mut self, frame: &Frame, out: &mut BytesMut) -> Result<(), OpenAiError> {
-        let event = event_of(frame)?;
+        if self.place == Place::Within
+            && let Some((index, text)) = event::text_at_a_glance(frame)
+        {
+            self.enter(index);
+            self.say(text, out);
+            return Ok(());
+        }
+        let event = event::name_of(frame)?;
         let is_within = self.place != Place::After;
         match event {
             "messageStart" if is_within => self.begin(out),
@@ -363,34 +377,4 @@ impl fmt::Debug for Chunks {
             .field("told", &self.told())
             .finish_non_exhaustive()
     }
-}
-
-/// The event's name.
-fn event_of(frame: &Frame) -> Result<&str, OpenAiError> {
-    let (mut message, mut event, mut exception) = ("", "", "");
-    let (mut code, mut text) = ("", "");
-    for (name, value) in frame.headers() {
-        let field = match name {
-            ":message-type" => &mut message,
-            ":event-type" => &mut event,
-            ":exception-type" => &mut exception,
-            ":error-code" => &mut code,
-            ":error-message" => &mut text,
-            _ => continue,
-        };
-        *field = value.as_str().unwrap_or_default();
-    }
-    match message {
-        "exception" => Err(OpenAiError::of_exception(exception, frame.payload())),
-        "error" => Err(OpenAiError::of_fault(code, text)),
-        _ if event.ends_with("Exception") => Err(OpenAiError::of_exception(event, frame.payload())),
-        "event" if !event.is_empty() => Ok(event),
-        _ => Err(OpenAiError::of_unreadable_stream()),
-    }
-}
-
-fn read<'a, T: Deserialize<'a>>(frame: &'a Frame) -> Result<T, OpenAiError> {
-    let text = std::str::from_utf8(frame.payload()).ok();
-    text.and_then(|text| serde_json::from_str(text).ok())
-        .ok_or_else(OpenAiError::of_unreadable_stream)
 }

@@ -31,6 +31,7 @@
 mod chunks;
 mod citations;
 mod converse;
+mod event;
 mod finish;
 mod message;
 mod sse;

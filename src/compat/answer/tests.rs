@@ -2,7 +2,7 @@ use bytes::BytesMut;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::eventstream::{self, Decoder, Frame};
+use crate::eventstream::{self, DecodeError, Decoder, Frame};
 
 fn plan() -> Plan {
     Plan {
@@ -346,6 +346,24 @@ fn the_record_is_told_of_bad_ends() {
     assert_eq!(failed.told().fault.as_deref(), Some("throttlingException"));
     assert_eq!(failed.finish(&mut out).unwrap_err(), error);
     assert!(!failed.told().is_cut);
+}
+
+#[test]
+fn a_stream_that_is_none_stays_failed() {
+    for (error, is_cut) in [
+        (DecodeError::Truncated, true),
+        (DecodeError::MessageChecksum, false),
+    ] {
+        let mut chunks = Chunks::new(plan(), "1", 7);
+        let mut out = BytesMut::new();
+        let (event, payload) = stop("end_turn");
+        chunks.push(&frame(event, &payload), &mut out).unwrap();
+        let error = chunks.fail(&error);
+        assert_eq!(chunks.told().is_cut, is_cut);
+        out.clear();
+        assert_eq!(chunks.finish(&mut out).unwrap_err(), error);
+        assert!(out.is_empty());
+    }
 }
 
 #[test]

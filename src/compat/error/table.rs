@@ -96,7 +96,8 @@ impl Row {
             {
                 of_credentials(own_key)
             }
-            _ => status.map_or(Self::UPSTREAM, |status| of_status(status, message)),
+            "" if status == Some(StatusCode::BAD_REQUEST) => of_validation(message),
+            _ => status.map_or(Self::UPSTREAM, of_status),
         }
     }
 
@@ -166,9 +167,8 @@ fn of_validation(message: &str) -> Row {
 }
 
 /// Of an answer whose name is none of AWS's.
-fn of_status(status: StatusCode, message: &str) -> Row {
+fn of_status(status: StatusCode) -> Row {
     match status.as_u16() {
-        400 => of_validation(message),
         401 | 403 => DENIED,
         404 => NO_MODEL,
         408 | 504 => TIMEOUT,

@@ -168,6 +168,8 @@ fn validation_by_text() {
         }
         let streamed = OpenAiError::of_exception("validationException", body.as_bytes());
         assert_eq!(seen(&streamed), expected, "{message}");
+        let elsewhere = answered(400, "ConflictException", &body, false);
+        assert_eq!(seen(&elsewhere), INVALID);
         let elsewhere = answered(500, "InternalServerException", &body, false);
         assert_eq!(seen(&elsewhere), SERVER_ERROR);
     }

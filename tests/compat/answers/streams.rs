@@ -1,7 +1,8 @@
 //! Answers in pieces.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use serde_json::{Value, json};
+use tower_bedrock::eventstream::{self, HeaderValue};
 
 use super::accumulated::{chunks, completion, normalised};
 use super::{CREATED, Event, ID, MODEL, fixtures, frames, streamed, translation, whole, wire};
@@ -115,6 +116,31 @@ fn the_bytes_are_openais() {
         let (sse, result) = streamed([wire(&events)], include_usage);
         result.unwrap();
         assert_eq!(sse, expected);
+    }
+}
+
+/// Bedrock writes most frames in one way, which is told at a glance.
+#[test]
+fn frames_may_be_written_in_other_ways() {
+    for fixture in fixtures::all() {
+        let usual = wire(&fixture.events());
+        let (sse, _) = streamed([usual.clone()], true);
+        let unusual: Vec<Bytes> = frames(&usual)
+            .iter()
+            .map(|frame| {
+                let payload: Value = serde_json::from_slice(frame.payload()).unwrap();
+                let payload = serde_json::to_string_pretty(&payload).unwrap();
+                let headers = [
+                    (":message-type", "event".into()),
+                    ("x", HeaderValue::Bool(true)),
+                    (":event-type", frame.event_type().into()),
+                ];
+                eventstream::encode(&headers, payload.as_bytes()).unwrap()
+            })
+            .collect();
+        let (other, result) = streamed(unusual, true);
+        result.unwrap();
+        assert_eq!(other, sse, "{}", fixture.name);
     }
 }
 
