@@ -15,7 +15,7 @@ use super::answer::Chunks;
 use super::error::OpenAiError;
 use crate::body::ResponseBody;
 use crate::context::Context;
-use crate::eventstream::Decoder;
+use crate::eventstream::{DecodeError, Decoder};
 
 /// A comment of server-sent events: clients skip it.
 const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
@@ -168,7 +168,7 @@ impl<R: Body<Data = Bytes> + Unpin> Events<R> {
                 Ok(data) => self.translate(data).map(|()| false),
                 Err(_) => Ok(false),
             },
-            Some(Err(_)) => Err(OpenAiError::of_cut_stream()),
+            Some(Err(_)) => Err(self.chunks.fail(&DecodeError::Truncated)),
             None => self.finish().map(|()| true),
         };
         match ended {
@@ -184,17 +184,19 @@ impl<R: Body<Data = Bytes> + Unpin> Events<R> {
 
     fn translate(&mut self, data: Bytes) -> Result<(), OpenAiError> {
         self.decoder.push(data);
-        let broken = |error| OpenAiError::of_broken_stream(&error);
-        while let Some(event) = self.decoder.next().map_err(broken)? {
-            self.chunks.push(&event, &mut self.text)?;
+        loop {
+            match self.decoder.next() {
+                Ok(Some(event)) => self.chunks.push(&event, &mut self.text)?,
+                Ok(None) => return Ok(()),
+                Err(error) => return Err(self.chunks.fail(&error)),
+            }
         }
-        Ok(())
     }
 
     fn finish(&mut self) -> Result<(), OpenAiError> {
         match self.decoder.finish() {
             Ok(()) => self.chunks.finish(&mut self.text),
-            Err(_) => Err(OpenAiError::of_cut_stream()),
+            Err(error) => Err(self.chunks.fail(&error)),
         }
     }
 }
@@ -207,11 +209,10 @@ impl<R> Events<R> {
             return;
         };
         let mut told = self.chunks.told();
-        if let Some(error) = &self.failed {
-            match error.is_cut() {
-                true => told.is_cut = true,
-                false => told.fault = Some(error.fault().to_owned()),
-            }
+        if let Some(error) = &self.failed
+            && !told.is_cut
+        {
+            told.fault.get_or_insert_with(|| error.to_string());
         }
         context.tell(told);
     }

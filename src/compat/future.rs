@@ -304,8 +304,12 @@ impl Asked {
                 Response::from_parts(head, CompatBody::plain(ResponseBody::own(json)))
             }
             Err(error) => {
+                let fault = match error.fault() {
+                    "" => error.to_string(),
+                    fault => fault.to_owned(),
+                };
                 self.context.tell(Told {
-                    fault: Some(error.fault().to_owned()),
+                    fault: Some(fault),
                     ..Told::default()
                 });
                 failed(head, &error)
