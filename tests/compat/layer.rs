@@ -166,10 +166,11 @@ async fn a_stream_of_chunks() {
 async fn errors_of_bedrock() {
     for (fault, status, kind, code, outcome) in [
         (
+            // "The provided model identifier is invalid."
             "error-400",
-            400,
+            404,
             "invalid_request_error",
-            Value::Null,
+            json!("model_not_found"),
             "ValidationException",
         ),
         (
