@@ -1,5 +1,7 @@
 //! The emulator over real sockets, with requests signed by `aws-sigv4`.
 
+mod support;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
@@ -41,7 +43,15 @@ async fn emulator() -> Emulator {
     start(builder()).await
 }
 
-/// A model-agnostic request body.
+/// A request body of Converse.
+fn conversation(text: &str) -> Value {
+    json!({
+        "messages": [{ "role": "user", "content": [{ "text": text }] }],
+        "inferenceConfig": { "maxTokens": 256 },
+    })
+}
+
+/// A request body of InvokeModel, for any model.
 fn prompt(text: &str) -> Value {
     json!({
         "anthropic_version": "bedrock-2023-05-31",
@@ -367,7 +377,10 @@ async fn operations_of_claude() {
     );
     assert!(chunks.len() > 10);
 
-    let answer = Call::model(CLAUDE, "converse", &body).send(&emulator).await;
+    let converse = conversation("What is Cloudflare?");
+    let answer = Call::model(CLAUDE, "converse", &converse)
+        .send(&emulator)
+        .await;
     let message = answer.json();
     assert_eq!(message["output"]["message"]["content"][0]["text"], text);
     assert_eq!(
@@ -375,7 +388,7 @@ async fn operations_of_claude() {
         json!({"inputTokens": 3, "outputTokens": 20, "totalTokens": 23})
     );
 
-    let answer = Call::model(CLAUDE, "converse-stream", &body)
+    let answer = Call::model(CLAUDE, "converse-stream", &converse)
         .send(&emulator)
         .await;
     let (events, whole) = answer.events();
@@ -395,7 +408,7 @@ async fn operations_of_claude() {
         .collect();
     assert_eq!(streamed, text);
 
-    let count = json!({ "input": { "converse": body } });
+    let count = json!({ "input": { "converse": converse } });
     let answer = Call::model(CLAUDE, "count-tokens", &count)
         .send(&emulator)
         .await;
@@ -486,6 +499,56 @@ async fn operations_of_other_models() {
     assert!(answer.json()["modelSummaries"].is_array());
 }
 
+/// What Bedrock took, the emulator takes; what Bedrock refused for its content, the emulator
+/// refuses in the same words.
+#[tokio::test]
+async fn recorded_conversations() {
+    let Some(folder) = support::shared() else {
+        return;
+    };
+    let emulator = start(Emulator::builder().verify_signatures(false)).await;
+    let text = std::fs::read_to_string(folder.join("recordings/exchanges.jsonl")).unwrap();
+    let (mut taken, mut refused) = (0, 0);
+    for line in text.lines() {
+        let recording: Value = serde_json::from_str(line).unwrap();
+        let (request, response) = (&recording["request"], &recording["response"]);
+        let url = request["url"].as_str().unwrap();
+        let Some((_, target)) = url
+            .split_once("/model/")
+            .filter(|_| url.contains("/converse"))
+        else {
+            continue;
+        };
+        // Some recorders left the body out, or broke it.
+        let body = request["body"].as_str().unwrap_or_default();
+        let Ok(json) = serde_json::from_str::<Value>(body) else {
+            continue;
+        };
+        let status = response["status"].as_u64().unwrap();
+        if ![200, 400].contains(&status) {
+            continue;
+        }
+        let id = recording["id"].as_str().unwrap();
+        let answer = Call::post(&format!("/model/{target}"), body)
+            .unsigned()
+            .send(&emulator)
+            .await;
+        if status == 200 && answer.status == 200 {
+            taken += 1;
+        } else if status == 200 {
+            println!(
+                "{id} {target} {} {}",
+                answer.message(),
+                json.to_string().len()
+            );
+        } else {
+            println!("{id} {target} {:?} {}", answer.status, response["body"]);
+            refused += 1;
+        }
+    }
+    assert!(taken > 270 && refused > 2, "{taken} {refused}");
+}
+
 #[tokio::test]
 async fn bad_requests() {
     let emulator = emulator().await;
@@ -509,7 +572,7 @@ async fn bad_requests() {
         let answer = Call::model(CLAUDE, operation, &body).send(&emulator).await;
         answer.is_error(400, "ValidationException");
     }
-    let answer = Call::model("a%253A0", "converse", prompt("hi"))
+    let answer = Call::model("a%253A0", "converse", conversation("hi"))
         .send(&emulator)
         .await;
     answer.is_error(400, "ValidationException");
@@ -525,7 +588,7 @@ async fn bad_requests() {
     let arn =
         "/model/arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.x/converse";
     for call in [
-        Call::post(arn, prompt("hi")),
+        Call::post(arn, conversation("hi")),
         Call::post("/model/x/unknown", "{}"),
         Call::get("/model/x/converse"),
         Call::get("/"),
@@ -541,7 +604,7 @@ async fn bad_requests() {
 #[tokio::test]
 async fn credentials() {
     let emulator = emulator().await;
-    let call = || Call::model(CLAUDE, "converse", prompt("hi"));
+    let call = || Call::model(CLAUDE, "converse", conversation("hi"));
     assert_eq!(call().send(&emulator).await.status, 200);
     assert_eq!(
         call()
@@ -636,7 +699,7 @@ async fn what_arrived_is_kept() {
         assert!(!debug.contains(secret), "{secret} in {debug}");
     }
 
-    let large = Call::model(CLAUDE, "converse", prompt(&"word ".repeat(400_000)));
+    let large = Call::model(CLAUDE, "converse", conversation(&"word ".repeat(400_000)));
     let length = large.body.len();
     let answer = large.send(&emulator).await;
     assert_eq!(answer.json()["usage"]["inputTokens"], 400_000);
@@ -651,7 +714,7 @@ async fn what_arrived_is_kept() {
 async fn http2_by_prior_knowledge() {
     let emulator = emulator().await;
     let host = emulator.addr().to_string();
-    let answer = Call::model(CLAUDE, "converse-stream", prompt("hi"))
+    let answer = Call::model(CLAUDE, "converse-stream", conversation("hi"))
         .h2()
         .send(&emulator)
         .await;
@@ -661,20 +724,24 @@ async fn http2_by_prior_knowledge() {
         "{answer:?}"
     );
     assert!(answer.events().1);
-    let answer = Call::model(CLAUDE, "converse", prompt("hi"))
+    let answer = Call::model(CLAUDE, "converse", conversation("hi"))
         .sign_authority(&host)
         .send(&emulator)
         .await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    let answer = Call::model(CLAUDE, "converse", prompt("hi"))
+    let answer = Call::model(CLAUDE, "converse", conversation("hi"))
         .sign_authority("127.0.0.1:1")
         .send(&emulator)
         .await;
     answer.is_error(403, "InvalidSignatureException");
-    let answer = Call::model("us.anthropic.fault.cut", "converse-stream", prompt("hi"))
-        .h2()
-        .send(&emulator)
-        .await;
+    let answer = Call::model(
+        "us.anthropic.fault.cut",
+        "converse-stream",
+        conversation("hi"),
+    )
+    .h2()
+    .send(&emulator)
+    .await;
     assert!(answer.broken);
     let requests = emulator.requests();
     assert!(
@@ -688,7 +755,7 @@ async fn http2_by_prior_knowledge() {
 #[tokio::test]
 async fn chunked_and_old_requests() {
     let emulator = start(Emulator::builder().verify_signatures(false)).await;
-    let body = prompt("hi").to_string();
+    let body = conversation("hi").to_string();
     let (first, second) = body.split_at(10);
     let chunked = format!(
         "POST /model/{CLAUDE}/converse HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n{:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n",
@@ -751,7 +818,7 @@ async fn peers_that_leave_are_counted() {
         "fault.slow-first-byte-9000",
     ] {
         for h2 in [false, true] {
-            let mut call = Call::model(fault, "converse-stream", prompt("hi")).unsigned();
+            let mut call = Call::model(fault, "converse-stream", conversation("hi")).unsigned();
             call.h2 = h2;
             let left = timeout(Duration::from_millis(300), call.send(&emulator)).await;
             assert!(left.is_err(), "{fault}");
@@ -768,7 +835,7 @@ async fn faults_instead_of_an_answer() {
         Call::model(
             &format!("us.anthropic.fault.{fault}"),
             "converse",
-            prompt("hi"),
+            conversation("hi"),
         )
     };
     for wanted in [429, 429, 200, 200] {
@@ -821,19 +888,16 @@ async fn faults_instead_of_an_answer() {
 #[tokio::test]
 async fn faults_of_streams() {
     let emulator = emulator().await;
-    for operation in ["converse-stream", "invoke-with-response-stream"] {
+    for (operation, body) in [
+        ("converse-stream", conversation("hi")),
+        ("invoke-with-response-stream", prompt("hi")),
+    ] {
         let call = |fault: &str| {
-            let call = Call::model(
-                &format!("us.anthropic.fault.{fault}"),
-                operation,
-                prompt("hi"),
-            );
+            let call = Call::model(&format!("us.anthropic.fault.{fault}"), operation, &body);
             let emulator = emulator.clone();
             async move { call.send(&emulator).await }
         };
-        let good = Call::model(CLAUDE, operation, prompt("hi"))
-            .send(&emulator)
-            .await;
+        let good = Call::model(CLAUDE, operation, &body).send(&emulator).await;
         let total = good.events().0.len();
         let check = |answer: &Answer, wanted: usize, last: &str, readable: bool, broken: bool| {
             let (events, whole) = answer.events();
@@ -873,16 +937,14 @@ async fn faults_of_streams() {
         let large = call("large-1000000").await;
         assert!(large.body.len() > 1_000_000 && large.events().1);
         let id = format!("fault.{operation}-fault.throttle-1");
-        let throttled = Call::model(&id, operation, prompt("hi"))
-            .send(&emulator)
-            .await;
+        let throttled = Call::model(&id, operation, &body).send(&emulator).await;
         throttled.is_error(429, "ThrottlingException");
         call("error-500")
             .await
             .is_error(500, "InternalServerException");
     }
     // Frames travel one by one.
-    let answer = Call::model(CLAUDE, "converse-stream", prompt("hi"))
+    let answer = Call::model(CLAUDE, "converse-stream", conversation("hi"))
         .send(&emulator)
         .await;
     assert!(answer.frames > 5, "{}", answer.frames);
@@ -895,7 +957,7 @@ async fn shutdown_and_drop_close_the_port() {
     let hanging = tokio::spawn({
         let emulator = emulator.clone();
         async move {
-            Call::model("fault.hang-body", "converse", prompt("hi"))
+            Call::model("fault.hang-body", "converse", conversation("hi"))
                 .send(&emulator)
                 .await
         }
