@@ -499,6 +499,74 @@ async fn operations_of_other_models() {
     assert!(answer.json()["modelSummaries"].is_array());
 }
 
+/// Two calls in one streamed answer, then the answer to their results.
+#[tokio::test]
+async fn tools_over_the_wire() {
+    let emulator = emulator().await;
+    let tool = |name: &str, properties: Value| {
+        let required: Vec<&String> = properties.as_object().unwrap().keys().collect();
+        let schema = json!({ "type": "object", "properties": properties, "required": required });
+        json!({ "toolSpec": { "name": name, "inputSchema": { "json": schema } } })
+    };
+    let city = json!({ "city": { "type": "string" } });
+    let mut body = conversation("Use get_weather and now in Paris");
+    body["toolConfig"] = json!({ "tools": [tool("get_weather", city), tool("now", json!({}))] });
+    let answer = Call::model(CLAUDE, "converse-stream", &body)
+        .send(&emulator)
+        .await;
+    let (events, whole) = answer.events();
+    assert!(whole);
+    let mut content = Vec::new();
+    for (name, event) in &events {
+        let delta = &event["delta"];
+        match &name[..] {
+            "contentBlockStart" => content.push(event["start"].clone()),
+            "contentBlockDelta" if delta["text"].is_string() => {
+                if content.is_empty() {
+                    content.push(json!({ "text": "" }));
+                }
+                let text = content[0]["text"].as_str().unwrap().to_owned();
+                content[0]["text"] = json!(text + delta["text"].as_str().unwrap());
+            }
+            "contentBlockDelta" => {
+                let input = &mut content.last_mut().unwrap()["toolUse"]["input"];
+                let before = input.as_str().unwrap_or_default().to_owned();
+                *input = json!(before + delta["toolUse"]["input"].as_str().unwrap());
+            }
+            "messageStop" => assert_eq!(event["stopReason"], "tool_use"),
+            _ => {}
+        }
+    }
+    assert_eq!(content.len(), 3, "{content:?}");
+    for block in &mut content[1..] {
+        let input = block["toolUse"]["input"].as_str().unwrap();
+        let input = if input.is_empty() { "{}" } else { input };
+        block["toolUse"]["input"] = serde_json::from_str(input).unwrap();
+    }
+    assert_eq!(content[1]["toolUse"]["input"], json!({ "city": "Paris" }));
+
+    let result = |block: &Value, text: &str| {
+        let id = &block["toolUse"]["toolUseId"];
+        json!({ "toolResult": { "toolUseId": id, "content": [{ "text": text }] } })
+    };
+    let results = [result(&content[2], "noon"), result(&content[1], "sunny")];
+    let messages = body["messages"].as_array_mut().unwrap();
+    messages.push(json!({ "role": "assistant", "content": content }));
+    messages.push(json!({ "role": "user", "content": &results[..1] }));
+    let answer = Call::model(CLAUDE, "converse", &body).send(&emulator).await;
+    answer.is_error(400, "ValidationException");
+    let id = content[1]["toolUse"]["toolUseId"].as_str().unwrap();
+    assert_eq!(
+        answer.message(),
+        format!("Expected toolResult blocks at messages.2.content for the following Ids: {id}")
+    );
+    body["messages"][2]["content"] = json!(results);
+    let answer = Call::model(CLAUDE, "converse", &body).send(&emulator).await;
+    let message = answer.json();
+    let text = &message["output"]["message"]["content"][0]["text"];
+    assert_eq!(text, "The tools say: noon; sunny");
+}
+
 /// What Bedrock took, the emulator takes; what Bedrock refused for its content, the emulator
 /// refuses in the same words.
 #[tokio::test]
@@ -521,9 +589,9 @@ async fn recorded_conversations() {
         };
         // Some recorders left the body out, or broke it.
         let body = request["body"].as_str().unwrap_or_default();
-        let Ok(json) = serde_json::from_str::<Value>(body) else {
+        if serde_json::from_str::<Value>(body).is_err() {
             continue;
-        };
+        }
         let status = response["status"].as_u64().unwrap();
         if ![200, 400].contains(&status) {
             continue;
@@ -533,21 +601,36 @@ async fn recorded_conversations() {
             .unsigned()
             .send(&emulator)
             .await;
-        if status == 200 && answer.status == 200 {
-            taken += 1;
-        } else if status == 200 {
-            println!(
-                "{id} {target} {} {}",
-                answer.message(),
-                json.to_string().len()
-            );
-        } else {
-            println!("{id} {target} {:?} {}", answer.status, response["body"]);
+        if status == 400 {
+            let said: Value = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
+            assert_eq!(said["message"], *answer.message(), "{id} {target}");
             refused += 1;
+        } else if answer.status != 200 {
+            let message = answer.message();
+            let known = NOT_TAKEN
+                .iter()
+                .any(|(what, text)| id.starts_with(what) && message.contains(text));
+            assert!(known, "{id} {target}: {message}");
+        } else {
+            taken += 1;
         }
     }
-    assert!(taken > 270 && refused > 2, "{taken} {refused}");
+    assert!(taken > 260 && refused == 5, "{taken} {refused}");
 }
+
+/// Recordings that the emulator refuses although they were answered, and with what words.
+const NOT_TAKEN: [(&str, &str); 4] = [
+    // Signed by the real service, with a secret that is not ours.
+    ("", "Invalid `signature` in `thinking` block"),
+    ("", "Invalid `data` in `redacted_thinking` block"),
+    // Written by hand: Claude 3 has no structured output.
+    (
+        "dd-trace-py-",
+        "This model doesn't support the outputConfig.textFormat field.",
+    ),
+    // Outside the service model, but taken in 2025.
+    ("pydantic-ai-0609", "Value 'video/mp4'"),
+];
 
 #[tokio::test]
 async fn bad_requests() {

@@ -1,11 +1,14 @@
 //! Converse and ConverseStream: what a request must be like, and what the emulated model makes of it.
 //!
-//! `shapes` is the service model as data, `shape` checks a body against it, `family` is the table of what each family
-//! of models takes, `rules` and `settings` (with `strict` for schemas) say what is refused beyond shapes. `model`
+//! `shapes` and `blocks` are the service model as data, `shape` checks a body against it, `family` and `families` say
+//! what each family of models takes, `rules`, `files` and `settings` (with `strict` for schemas) say what is refused beyond shapes. `model`
 //! decides on an answer, with values for schemas from `sample`; `events` writes it down. `memory` is what is shared.
 
+mod blocks;
 mod events;
+mod families;
 mod family;
+mod files;
 mod memory;
 mod model;
 mod rules;
@@ -42,6 +45,10 @@ pub(super) fn accept<'a>(
     stream: bool,
     memory: &'a Memory,
 ) -> Result<Accepted<'a>, Refusal> {
+    // Every id has a vendor, every ARN its colons.
+    if !id.contains(['.', ':']) {
+        return rules::refuse("The provided model identifier is invalid.");
+    }
     let shape = if stream {
         &shapes::CONVERSE_STREAM
     } else {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::super::refusal::Refusal;
 use super::family::{Beside, Family, Vendor};
+use super::files::{documents, media};
 use super::memory::Memory;
 
 type Verdict = Result<(), Refusal>;
@@ -158,7 +159,12 @@ fn blocks(family: &Family, memory: &Memory, index: usize, message: &Value) -> Ve
                     return blank("ContentBlock", &place);
                 }
             }
-            "image" | "document" | "video" | "audio" => media(family, kind, block)?,
+            "image" | "document" | "video" | "audio" => {
+                media(family, kind, block)?;
+                if kind == "document" && !family.s3 && !block["source"]["s3Location"].is_null() {
+                    return model_refuses(format!("{place}.document.source.type: Field required"));
+                }
+            }
             "toolUse" if from_user => {
                 return model_refuses(format!(
                     "messages.{index}: `tool_use` blocks can only be in `assistant` messages"
@@ -195,18 +201,6 @@ fn not_an_object<T>(place: &str) -> Result<T, Refusal> {
     refuse(format!(
         "The format of the value at {place} is invalid. Provide a json object for the field and try again."
     ))
-}
-
-fn media(family: &Family, kind: &str, block: &Value) -> Verdict {
-    if !family.media.contains(&kind) {
-        return refuse(format!(
-            "This model doesn't support the {kind} content block that you provided. Update the content block and try again."
-        ));
-    }
-    if !family.s3 && !block["source"]["s3Location"].is_null() {
-        return unsupported("s3Uri");
-    }
-    Ok(())
 }
 
 fn result(family: &Family, result: &Value, place: &str) -> Verdict {
@@ -277,48 +271,6 @@ fn reasoning(family: &Family, memory: &Memory, block: &Value, place: &str) -> Ve
     }
 }
 
-fn documents(messages: &[Value]) -> Verdict {
-    let mut names = BTreeSet::new();
-    let (mut documents, mut images) = (0, 0);
-    for message in messages {
-        let content = items(&message["content"]);
-        let nested = content
-            .iter()
-            .flat_map(|block| items(&block["toolResult"]["content"]));
-        for block in content.iter().chain(nested) {
-            images += usize::from(block["image"].is_object());
-            let Some(name) = block["document"]["name"].as_str() else {
-                continue;
-            };
-            documents += 1;
-            let fits = |c: char| c.is_ascii_alphanumeric() || " \t\n-()[]".contains(c);
-            if !name.chars().all(fits) || name.contains("  ") {
-                return refuse(
-                    "The document file name can only contain alphanumeric characters, whitespace characters, hyphens, parentheses, and square brackets. The name can't contain more than one consecutive whitespace character.",
-                );
-            }
-            if !names.insert(name) {
-                return refuse(
-                    "Messages can't contain duplicate document names. Rename the document and retry your request.",
-                );
-            }
-        }
-        let has = |kind: &str| content.iter().any(|block| !block[kind].is_null());
-        if has("document") && !has("text") {
-            return refuse(
-                "A text block must be included when using documents. Add a text block and retry your request.",
-            );
-        }
-    }
-    if documents > 5 {
-        return refuse("You can't include more than 5 documents in a request.");
-    }
-    if images > 20 {
-        return refuse("You can't include more than 20 images in a request.");
-    }
-    Ok(())
-}
-
 /// Every call is answered in the next turn, and nothing else is.
 fn results(family: &Family, turns: &[Turn<'_>]) -> Verdict {
     let mut asked: Vec<&str> = Vec::new();
@@ -346,11 +298,9 @@ fn results(family: &Family, turns: &[Turn<'_>]) -> Verdict {
                 let kind = member(block).0;
                 !matches!(kind, "toolResult" | "cachePoint")
             };
-            let file = |block: &&Value| matches!(member(block).0, "document" | "video");
             let mut blocks = turn.blocks.iter().copied();
             let refused = match family.beside_results {
                 Beside::Anything => false,
-                Beside::NoFiles => blocks.any(|block| file(&block)),
                 Beside::Nothing => blocks.any(|block| other(&block)),
             };
             if refused {

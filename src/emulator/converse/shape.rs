@@ -44,6 +44,35 @@ pub(super) type Member = (&'static str, bool, &'static Shape);
 /// A regular expression as the service words it, and what it means.
 pub(super) type Pattern = (&'static str, fn(&str) -> bool);
 
+pub(super) const REQUIRED: bool = true;
+pub(super) const OPTIONAL: bool = false;
+/// No upper bound.
+pub(super) const ANY: usize = usize::MAX;
+
+pub(super) const fn text(min: usize, max: usize) -> Shape {
+    Shape::Text {
+        min,
+        max,
+        pattern: None,
+    }
+}
+
+pub(super) const fn matching(min: usize, max: usize, pattern: Pattern) -> Shape {
+    Shape::Text {
+        min,
+        max,
+        pattern: Some(pattern),
+    }
+}
+
+pub(super) const fn list(of: &'static Shape) -> Shape {
+    Shape::List {
+        of,
+        min: 0,
+        max: ANY,
+    }
+}
+
 /// Where in a body something is.
 #[derive(Clone, Copy)]
 pub(super) enum Place<'a> {

@@ -6,7 +6,7 @@ use super::super::refusal::Refusal;
 use super::rules::model_refuses;
 
 /// Keywords without effect on the grammar, by the type that they belong to.
-const UNSUPPORTED: [(&str, &[&str]); 4] = [
+const UNSUPPORTED: [(&str, &[&str]); 3] = [
     (
         "integer",
         &[
@@ -27,7 +27,6 @@ const UNSUPPORTED: [(&str, &[&str]); 4] = [
             "multipleOf",
         ],
     ),
-    ("string", &["minLength", "maxLength"]),
     ("array", &["maxItems", "uniqueItems"]),
 ];
 

@@ -290,6 +290,7 @@ fn blocks() {
     let image = |format: &str, bytes: &str| json!({ "image": { "format": format, "source": { "bytes": bytes } } });
     let file = |name: &str| json!({ "document": { "format": "pdf", "name": name, "source": { "bytes": "aGk=" } } });
     let stored = json!({ "image": { "format": "png", "source": { "s3Location": { "uri": "s3://bucket/key" } } } });
+    let stored_file = json!({ "document": { "format": "pdf", "name": "a", "source": { "s3Location": { "uri": "s3://bucket/key" } } } });
     let video = json!({ "video": { "format": "mp4", "source": { "bytes": "aGk=" } } });
     let audio = json!({ "audio": { "format": "wav", "source": { "bytes": "aGk=" } } });
     for (model, blocks, message) in [
@@ -342,6 +343,11 @@ fn blocks() {
             "amazon.nova-micro-v1:0",
             json!([image("png", "aGk=")]),
             "This model doesn't support the image content block",
+        ),
+        (
+            HAIKU,
+            json!([text, stored_file]),
+            "The model returned the following errors: messages.0.content.1.document.source.type: Field required",
         ),
         (
             HAIKU,
@@ -403,6 +409,17 @@ fn blocks() {
         (UNKNOWN, json!([audio])),
     ] {
         taken(model, request(json!({ "messages": [user(blocks)] })));
+    }
+}
+
+#[test]
+fn names_no_model() {
+    for id in ["gpt-4o-mini", "x"] {
+        refused(
+            id,
+            request(json!({})),
+            "The provided model identifier is invalid.",
+        );
     }
 }
 
@@ -499,11 +516,6 @@ fn tool_results() {
             "The content field at messages.2.content.0.toolResult cannot be empty when status value is error.",
         ),
         (
-            HAIKU,
-            json!([result("t1", "sunny"), { "text": "and" }, pdf]),
-            together,
-        ),
-        (
             LLAMA,
             json!([result("t1", "sunny"), { "text": "and?" }]),
             together,
@@ -536,6 +548,10 @@ fn tool_results() {
             json!([answered(json!([image, { "json": { "a": 1 } }]))]),
         ),
         (HAIKU, json!([answered(json!([]))])),
+        (
+            HAIKU,
+            json!([result("t1", "sunny"), { "text": "and" }, pdf]),
+        ),
         (
             NOVA,
             json!([result("t1", "sunny"), pdf, { "text": "and?" }]),
@@ -1170,6 +1186,15 @@ fn reasoning() {
     let events = stream("openai.gpt-oss-120b-1:0", &oss);
     assert_eq!(events[1].1["delta"], json!({ "text": "" }));
     assert!(events[3].1["delta"]["reasoningContent"]["text"].is_string());
+}
+
+/// Whoever hides a Claude behind a profile still gets its thoughts.
+#[test]
+fn reasoning_of_an_unknown_model() {
+    let fields = json!({ "thinking": { "type": "adaptive" } });
+    let message = taken(UNKNOWN, request(json!({ "additionalModelRequestFields": fields })));
+    let thought = &content(&message)[0]["reasoningContent"]["reasoningText"];
+    assert!(thought["signature"].is_string(), "{message}");
 }
 
 #[test]
