@@ -1192,7 +1192,10 @@ fn reasoning() {
 #[test]
 fn reasoning_of_an_unknown_model() {
     let fields = json!({ "thinking": { "type": "adaptive" } });
-    let message = taken(UNKNOWN, request(json!({ "additionalModelRequestFields": fields })));
+    let message = taken(
+        UNKNOWN,
+        request(json!({ "additionalModelRequestFields": fields })),
+    );
     let thought = &content(&message)[0]["reasoningContent"]["reasoningText"];
     assert!(thought["signature"].is_string(), "{message}");
 }
