@@ -45,6 +45,7 @@ install() {
 start() {
     local name=$1 word=$2
     shift 2
+    : >"$work/$name.out" # there before the first look at it
     "$@" >"$work/$name.out" 2>"$work/$name.err" &
     pids+=($!)
     for _ in {1..200}; do
