@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body::Body;
+use http_body::{Body, Frame};
 use tokio::time::{Instant, Sleep};
 
 use super::{BoxError, Buffered};
@@ -32,7 +32,6 @@ pub(crate) struct Collector {
     limit: u64,
     grace: Duration,
     body: Buffered,
-    begun: bool,
     /// Set when the body makes us wait for the first time.
     deadline: Option<(Instant, Pin<Box<Sleep>>)>,
 }
@@ -43,35 +42,30 @@ impl Collector {
             limit: limit as u64,
             grace,
             body: Buffered::empty(),
-            begun: false,
             deadline: None,
         }
     }
 
-    /// Whether the body has been asked for: then the client was told to continue.
-    pub(crate) fn has_begun(&self) -> bool {
-        self.begun
+    /// Whether the body is longer than the limit, with so many bytes to come.
+    pub(crate) fn is_too_much(&self, more: u64) -> bool {
+        self.body.len().saturating_add(more) > self.limit
     }
 
-    /// Reads on; `on_frame` sees each frame as soon as it is in.
-    pub(crate) fn poll<B>(
+    /// Reads on, from what the body has just given; `on_frame` sees each frame as soon as it is
+    /// in, and whether it is known to be the last.
+    pub(crate) fn poll_from<B>(
         &mut self,
+        mut frame: Poll<Option<Result<Frame<Bytes>, B::Error>>>,
         mut body: Pin<&mut B>,
         cx: &mut Context<'_>,
-        mut on_frame: impl FnMut(&Bytes),
+        mut on_frame: impl FnMut(&Bytes, bool),
     ) -> Poll<Result<Buffered, CollectError>>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<BoxError>,
     {
-        // Before the first poll: a client that waits for `100 Continue` must not get it for a
-        // body that will be refused.
-        if body.size_hint().lower().saturating_add(self.body.len()) > self.limit {
-            return Poll::Ready(Err(CollectError::TooLarge));
-        }
-        self.begun = true;
         loop {
-            let frame = match body.as_mut().poll_frame(cx) {
+            let arrived = match frame {
                 Poll::Ready(Some(Ok(frame))) => frame,
                 Poll::Ready(Some(Err(error))) => {
                     return Poll::Ready(Err(CollectError::Broken(error.into())));
@@ -82,14 +76,15 @@ impl Collector {
                 }
                 Poll::Pending => return Poll::Pending,
             };
-            match frame.into_data() {
+            match arrived.into_data() {
                 Ok(data) => {
-                    if self.body.len() + data.len() as u64 > self.limit {
+                    if self.is_too_much(data.len() as u64) {
                         return Poll::Ready(Err(CollectError::TooLarge));
                     }
-                    on_frame(&data);
+                    let is_last = body.is_end_stream();
+                    on_frame(&data, is_last);
                     self.body.push(data);
-                    if body.is_end_stream() {
+                    if is_last {
                         return Poll::Ready(Ok(std::mem::take(&mut self.body)));
                     }
                 }
@@ -99,6 +94,7 @@ impl Collector {
                     }
                 }
             }
+            frame = body.as_mut().poll_frame(cx);
         }
     }
 
