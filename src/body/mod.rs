@@ -82,6 +82,13 @@ impl Buffered {
         }
     }
 
+    /// The frame that came last, of those not yet read.
+    #[cfg(feature = "sign")]
+    pub(crate) fn last(&self) -> Option<&Bytes> {
+        let rest = self.rest.as_ref().and_then(VecDeque::back);
+        rest.or(self.first.as_ref())
+    }
+
     pub(crate) fn push(&mut self, frame: Bytes) {
         if frame.is_empty() {
             return;
@@ -100,8 +107,15 @@ impl Buffered {
 }
 
 impl From<Bytes> for Buffered {
+    #[inline]
     fn from(bytes: Bytes) -> Self {
-        Self::from_iter([bytes])
+        let remaining = bytes.len() as u64;
+        Self {
+            first: (remaining > 0).then_some(bytes),
+            rest: None,
+            trailers: None,
+            remaining,
+        }
     }
 }
 

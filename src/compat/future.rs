@@ -178,7 +178,7 @@ where
                     let (Some(unsent), Some(body)) = (this.unsent.as_mut(), body) else {
                         return Poll::Pending;
                     };
-                    let read = ready!(unsent.collector.poll(body, cx, |_| ()));
+                    let read = ready!(unsent.collector.poll(body, cx, |_, _| ()));
                     if matches!(read, Ok(_) | Err(CollectError::Broken(_))) {
                         // It has ended: it is not held any longer, nor polled again.
                         this.body.set(None);

@@ -6,6 +6,8 @@ use http::header::{
 };
 use http::request::Parts;
 
+use crate::context::Context;
+
 /// Headers of a signature that the client made, or that belong to none.
 const STALE: [&str; 5] = [
     "authorization",
@@ -15,7 +17,7 @@ const STALE: [&str; 5] = [
     "x-amz-security-token",
 ];
 
-/// A request in which nothing asks for a decision: it names no credentials and no key, it has no
+/// A request that none of our layers has seen and in which nothing asks for a decision: it names no credentials and no key, it has no
 /// header of an earlier signature and none about how its body comes. Most requests of a program
 /// that signs its own are such.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +33,7 @@ pub(super) fn plain(head: &Parts) -> Option<Plain> {
         || path.ends_with("/invoke-with-bidirectional-stream")
         || head.uri.query().is_some()
         || head.uri.authority().is_none()
+        || !head.extensions.is_empty() && Context::get(&head.extensions).is_some()
     {
         return None;
     }
