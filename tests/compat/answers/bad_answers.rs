@@ -73,3 +73,27 @@ fn half_a_surrogate_pair_does_not_spoil_the_answer() {
         "a\u{fffd}b\u{fffd}c"
     );
 }
+
+/// Whatever a byte is changed to, it is an answer or an error.
+#[test]
+fn no_byte_makes_it_panic() {
+    let translation = super::translation(false);
+    let (mut answers, mut errors) = (0, 0);
+    for fixture in fixtures::all() {
+        let answer = fixture.answer().into_bytes();
+        for at in 0..answer.len() {
+            for byte in [b'"', b'\\', b'}', b'u', 0, 0xff] {
+                let mut answer = answer.clone();
+                answer[at] = byte;
+                match translation.completion(&answer, "1", 7) {
+                    Ok(json) => {
+                        serde_json::from_slice::<serde_json::Value>(&json).unwrap();
+                        answers += 1;
+                    }
+                    Err(_) => errors += 1,
+                }
+            }
+        }
+    }
+    assert!(answers > 1000 && errors > 1000, "{answers} {errors}");
+}

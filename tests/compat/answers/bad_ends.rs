@@ -225,3 +225,25 @@ fn once_wrong_always_wrong() {
     assert_eq!(stream.finish(&mut out).unwrap_err(), error);
     assert!(out.is_empty());
 }
+
+/// Whatever a byte is changed to, it is a chunk, nothing, or an error.
+#[test]
+fn no_byte_makes_it_panic() {
+    let (mut written, mut errors) = (0, 0);
+    for fixture in fixtures::all() {
+        for frame in frames(&wire(&fixture.events())) {
+            for at in 0..frame.payload().len() {
+                for byte in [b'"', b'\\', b'}', b'u', 0, 0xff] {
+                    let mut payload = frame.payload().to_vec();
+                    payload[at] = byte;
+                    let changed = eventstream::event(frame.event_type(), &payload);
+                    let (sse, result) = streamed([changed], true);
+                    checked(sse.trim_end_matches("data: [DONE]\n\n"), true);
+                    written += usize::from(!sse.is_empty());
+                    errors += usize::from(result.is_err());
+                }
+            }
+        }
+    }
+    assert!(written > 1000 && errors > 1000, "{written} {errors}");
+}

@@ -196,6 +196,11 @@ fn what_need_not_be_there() {
                 .all(|chunk| chunk["usage"].is_null())
         );
     }
+    // It is told early.
+    let (sse, result) = streamed([wire(&[metadata(), delta(), stop()])], true);
+    result.unwrap();
+    let early = chunks(&sse, true);
+    assert_eq!(early.last().unwrap()["usage"]["total_tokens"], 3);
     // Once is enough.
     let events = [
         ("messageStart", json!({"role": "assistant"})),
