@@ -60,8 +60,9 @@
 //!    Nova). What no documentation and no recording tells is taken, and so is everything for an id that hides its
 //!    model.
 //!
-//! Messages of one role in a row are one turn, but Nova wants them to alternate. `outputConfig.textFormat` is taken by
-//! Claude 4.5 and 4.6, Opus 4.8, Sonnet 5 and 5.5, Haiku 5.5 and by the open models that answered it in recordings.
+//! An id without a vendor names no model. Messages of one role in a row are one turn, but Nova wants them to
+//! alternate. `outputConfig.textFormat` is taken by Claude 4.5 and 4.6, Opus 4.8, Sonnet 5 and 5.5, Haiku 5.5 and by
+//! the open models that answered it in recordings.
 //!
 //! The answer then is
 //!
