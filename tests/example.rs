@@ -270,6 +270,19 @@ fn demo() {
     ]);
     assert!(gateway.line().starts_with("emulator on http://127.0.0.1:"));
     let admin = gateway.after("admin on http://");
+    let url = format!("\"http://{address}/v1/demo/demo");
+    for rest in [
+        "/invoke\"",
+        "/converse\"",
+        "/converse-stream\"",
+        "/compat/chat/completions\"",
+    ] {
+        let command = gateway.after("curl");
+        assert!(
+            command.contains(&url) && command.contains(rest),
+            "{command}"
+        );
+    }
 
     let token = "cf-aig-authorization: Bearer demo-token\r\ncontent-type: application/json\r\n";
     let (status, head, body) = send(&address, "POST", CONVERSE, token, BODY);

@@ -54,13 +54,15 @@
 //! 2. **The conversation**: who begins, ends and alternates; no empty message or blank text; `toolUse` only from the
 //!    assistant and `toolResult` only from the user, each call answered in the next turn and nothing else answered;
 //!    `toolConfig` wherever there are calls; names, number and company of documents; at most four cache points.
-//! 3. **The model**, by a part of its id: `system`, tools, `toolChoice`, `strict`, `temperature` and `topP`, thinking and
-//!    effort, `stopSequences`, media and where they come from, what may stand beside and in a tool result, prefill,
-//!    `outputConfig.textFormat`, unknown `additionalModelRequestFields` (Claude, Nova). What no documentation and no
-//!    recording tells is taken, and so is everything for an id that hides its model.
+//! 3. **The model**, by a part of its id: `system` beside and among the messages, tools, `toolChoice`, `strict`,
+//!    `temperature` and `topP`, thinking and effort, `stopSequences`, media and where they come from, what may stand
+//!    beside and in a tool result, prefill, `outputConfig.textFormat`, unknown `additionalModelRequestFields` (Claude,
+//!    Nova). What no documentation and no recording tells is taken, and so is everything for an id that hides its
+//!    model.
 //!
-//! Messages of one role in a row are one turn, but Nova wants them to alternate. `outputConfig.textFormat` is taken by
-//! Claude 4.5 and 4.6, Opus 4.8, Sonnet 5 and 5.5, Haiku 5.5 and by the open models that answered it in recordings.
+//! An id without a vendor names no model. Messages of one role in a row are one turn, but Nova wants them to
+//! alternate. `outputConfig.textFormat` is taken by Claude 4.5 and 4.6, Opus 4.8, Sonnet 5 and 5.5, Haiku 5.5 and by
+//! the open models that answered it in recordings.
 //!
 //! The answer then is
 //!

@@ -11,6 +11,7 @@ pub(super) const ANY: Family = Family {
     thinking: Thinking::Both,
     effort: "max",
     system: true,
+    system_turns: true,
     tools: true,
     forced_tool: true,
     strict_tools: true,
@@ -44,6 +45,7 @@ const CLAUDE_2: Family = Family {
     ..CLAUDE_3
 };
 const CLAUDE_3: Family = Family {
+    system_turns: false,
     thinking: Thinking::No,
     effort: "",
     schema: false,
@@ -66,6 +68,7 @@ const CLAUDE_4_6: Family = Family {
 };
 /// From 4.7 on there is no sampling and no budget.
 const CLAUDE_5: Family = Family {
+    system_turns: true,
     sampling: Sampling::Neither,
     thinking: Thinking::Adaptive,
     effort: "xhigh",
@@ -79,6 +82,7 @@ const CLAUDE_ALWAYS: Family = Family {
 
 const NOVA: Family = Family {
     vendor: Vendor::Nova,
+    system_turns: false,
     thinking: Thinking::No,
     effort: "",
     schema: false,
@@ -94,6 +98,7 @@ const NOVA: Family = Family {
 
 /// The smaller vendors: no forced tools, no caching, no files, no schemas.
 const PLAIN: Family = Family {
+    system_turns: false,
     thinking: Thinking::No,
     forced_tool: false,
     effort: "",
@@ -168,6 +173,7 @@ pub(super) const FAMILIES: &[(&str, Family)] = &[
     (
         "claude-opus-4-7",
         Family {
+            system_turns: false,
             schema: false,
             ..CLAUDE_5
         },

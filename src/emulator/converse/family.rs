@@ -11,6 +11,8 @@ pub(super) struct Family {
     /// The highest effort that it takes; none at all if empty.
     pub(super) effort: &'static str,
     pub(super) system: bool,
+    /// Messages of the role `system`.
+    pub(super) system_turns: bool,
     pub(super) tools: bool,
     /// `toolChoice` `any` and `tool`.
     pub(super) forced_tool: bool,

@@ -111,6 +111,11 @@ fn order(family: &Family, messages: &[Value]) -> Verdict {
             "A conversation must start with a user message. Try again with a conversation that starts with a user message.",
         );
     }
+    if !family.system_turns && roles().any(|role| role == "system") {
+        return model_refuses(
+            "messages: Unexpected role \"system\". The Messages API accepts a top-level `system` parameter, not \"system\" as an input message role.",
+        );
+    }
     if family.alternates && roles().zip(roles().skip(1)).any(|(one, next)| one == next) {
         return refuse(
             "A conversation must alternate between user and assistant roles. Make sure the conversation alternates between user and assistant roles and try again.",

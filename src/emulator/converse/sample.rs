@@ -1,9 +1,13 @@
 //! A plausible value for a JSON schema.
 
+use std::cell::Cell;
+
 use serde_json::{Map, Value, json};
 
 /// Where a schema that refers to itself is cut short.
 const DEEPEST: usize = 24;
+/// How many values are made at most.
+const MOST: usize = 20_000;
 /// From here on nothing optional is made.
 const DEEP: usize = 8;
 
@@ -11,11 +15,16 @@ const DEEP: usize = 8;
 pub(super) struct Sampler<'a> {
     root: &'a Value,
     word: &'a str,
+    made: Cell<usize>,
 }
 
 impl<'a> Sampler<'a> {
     pub(super) fn new(root: &'a Value, word: &'a str) -> Self {
-        Self { root, word }
+        Self {
+            root,
+            word,
+            made: Cell::new(0),
+        }
     }
 
     /// A value for the whole schema.
@@ -24,7 +33,8 @@ impl<'a> Sampler<'a> {
     }
 
     fn sample(&self, schema: &Value, depth: usize) -> Value {
-        if depth > DEEPEST {
+        self.made.set(self.made.get() + 1);
+        if depth > DEEPEST || self.made.get() > MOST {
             return Value::Null;
         }
         let next = |schema: &Value| self.sample(schema, depth + 1);
@@ -202,6 +212,8 @@ mod tests {
             "{}",
             tree.len()
         );
+        let twice = json!({ "type": "object", "required": ["a", "b"], "properties": { "a": { "$ref": "#" }, "b": { "$ref": "#" } } });
+        assert!(Sampler::new(&twice, "x").value().is_object());
         assert_eq!(
             Sampler::new(&json!({ "$ref": "#" }), "x").value(),
             Value::Null

@@ -453,7 +453,18 @@ fn order() {
     ] {
         refused(model, request(json!({ "messages": messages })), message);
     }
+    let brief = json!({ "role": "system", "content": [{ "text": "be brief" }] });
+    for model in [HAIKU, NOVA, LLAMA] {
+        let unexpected =
+            "The model returned the following errors: messages: Unexpected role \"system\".";
+        refused(
+            model,
+            request(json!({ "messages": [ask, brief] })),
+            unexpected,
+        );
+    }
     for (model, messages) in [
+        ("us.anthropic.claude-sonnet-5", json!([ask, brief])),
         (HAIKU, json!([reply, ask])),
         (HAIKU, json!([ask, ask, reply, reply, ask])),
         (SONNET_4, json!([ask, reply])),
