@@ -190,10 +190,12 @@ pub(super) struct ToolConfig<'n> {
 }
 
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub(super) enum Tool<'n> {
-    ToolSpec(ToolSpec<'n>),
-    SystemTool { name: &'static str },
+    #[serde(rename = "toolSpec")]
+    Spec(ToolSpec<'n>),
+    #[serde(rename = "systemTool")]
+    System { name: &'static str },
+    #[serde(rename = "cachePoint")]
     CachePoint(CachePoint),
 }
 
@@ -216,7 +218,6 @@ pub(super) struct InputSchema<'n> {
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum ToolChoice<'n> {
-    Auto {},
     Any {},
     Tool { name: Cow<'n, str> },
 }

@@ -253,8 +253,9 @@ impl<'n> Conversation<'n> {
         names: &mut Names<'n>,
     ) -> Result<Block<'n>, Rejection> {
         let tool_use_id = self.calls.open(id, name, desk.family.call_ids, index, at)?;
+        let is_first = names.is_first_call(name);
         let name = names.send(name);
-        if names.is_first_call(&name) {
+        if is_first {
             self.called.push(name.clone());
         }
         Ok(Block::ToolUse(ToolUse {

@@ -25,7 +25,7 @@ mod inference;
 mod json;
 mod media;
 mod messages;
-mod models;
+pub(super) mod models;
 mod names;
 mod openai;
 mod parts;
@@ -40,7 +40,6 @@ use self::fields::Parameters;
 use self::format::Format;
 use self::ignored::Ignored;
 use self::messages::Conversation;
-pub(super) use self::models::resolve;
 use self::names::Names;
 use self::parts::Desk;
 use self::path::At;
@@ -234,7 +233,7 @@ fn search<'n>(
         tools: Vec::new(),
         tool_choice: None,
     });
-    config.tools.push(Tool::SystemTool {
+    config.tools.push(Tool::System {
         name: "nova_grounding",
     });
     Ok(())

@@ -15,8 +15,10 @@ pub(super) struct Names<'n> {
     used: HashSet<Cow<'n, str>>,
     /// The client's names that do not fit, and what is sent instead.
     renamed: HashMap<&'n str, String>,
-    /// The names at Bedrock of tools that the history calls.
-    called: HashSet<Cow<'n, str>>,
+    /// Names of ours among those.
+    made: HashSet<String>,
+    /// The client's names of tools that the history calls.
+    called: HashSet<&'n str>,
     plan: ToolNames,
 }
 
@@ -31,7 +33,7 @@ impl<'n> Names<'n> {
     /// The name that is sent for the client's `name`.
     pub(super) fn send(&mut self, name: &'n str) -> Cow<'n, str> {
         // A name from the history may be one that another was changed into.
-        if fits(name) && self.plan.original(name) == name {
+        if fits(name) && !self.made.contains(name) {
             self.declare(name);
             return Cow::Borrowed(name);
         }
@@ -40,14 +42,15 @@ impl<'n> Names<'n> {
         }
         let sent = self.free(name);
         self.used.insert(Cow::Owned(sent.clone()));
+        self.made.insert(sent.clone());
         self.plan.rename(sent.clone(), name.to_owned());
         self.renamed.insert(name, sent.clone());
         Cow::Owned(sent)
     }
 
-    /// Whether the history calls the tool `sent` for the first time.
-    pub(super) fn is_first_call(&mut self, sent: &Cow<'n, str>) -> bool {
-        self.called.insert(sent.clone())
+    /// Whether the history calls the client's tool `name` for the first time.
+    pub(super) fn is_first_call(&mut self, name: &'n str) -> bool {
+        self.called.insert(name)
     }
 
     /// A name for a tool of ours.

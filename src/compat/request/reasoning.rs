@@ -105,7 +105,7 @@ pub(super) fn apply<'n>(
             Effort::Minimal | Effort::Low => additional.add("reasoning_config", Field::Text("low")),
             _ => additional.add("reasoning_config", Field::Text("high")),
         },
-        Reasoning::Nova => nova(effort, sampler, additional, ignored)?,
+        Reasoning::Nova => nova(effort, parameters, sampler, additional, ignored)?,
         Reasoning::Budget | Reasoning::Adaptive { .. } => true,
     };
     if !is_added {
@@ -156,6 +156,7 @@ fn restrain(sampler: &mut Sampler<'_>, ignored: &mut Ignored) -> Result<(), Reje
 
 fn nova(
     effort: Effort,
+    parameters: &Parameters<'_>,
     sampler: &mut Sampler<'_>,
     additional: &mut Additional<'_>,
     ignored: &mut Ignored,
@@ -176,8 +177,12 @@ fn nova(
     if is_added && word == "high" {
         let inference = &mut sampler.inference;
         let why = "this model does not take it while it reasons with high effort.";
+        let max_tokens = match parameters.max_completion_tokens {
+            Some(_) => "max_completion_tokens",
+            None => "max_tokens",
+        };
         for (name, was_there) in [
-            ("max_tokens", inference.max_tokens.take().is_some()),
+            (max_tokens, inference.max_tokens.take().is_some()),
             ("temperature", inference.temperature.take().is_some()),
             ("top_p", inference.top_p.take().is_some()),
         ] {

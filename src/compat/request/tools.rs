@@ -153,7 +153,7 @@ impl<'n> Tools<'n> {
         }
         let mut tools = Vec::with_capacity(self.list.len() + 1);
         for Given { spec, cache, .. } in self.list {
-            tools.push(Tool::ToolSpec(spec));
+            tools.push(Tool::Spec(spec));
             tools.extend(cache.map(Tool::CachePoint));
         }
         if let Some(format) = format {
@@ -163,7 +163,7 @@ impl<'n> Tools<'n> {
                     name: Cow::Owned(format.name.clone()),
                 },
             });
-            tools.push(Tool::ToolSpec(format.into_spec()));
+            tools.push(Tool::Spec(format.into_spec()));
         }
         if tools.is_empty() {
             // What the history calls has to be known.
@@ -177,7 +177,7 @@ impl<'n> Tools<'n> {
 }
 
 fn placeholder(name: Cow<'_, str>) -> Tool<'_> {
-    Tool::ToolSpec(ToolSpec {
+    Tool::Spec(ToolSpec {
         name,
         description: None,
         input_schema: InputSchema {
