@@ -44,7 +44,7 @@ fn translate(request: &[u8], policy: &Policy) -> Result<String, Box<dyn Error>> 
     };
     // Word for word, with the order of its keys.
     let converse: &RawValue = serde_json::from_slice(translation.body())?;
-    let dropped: Vec<&str> = translation.dropped().iter().map(AsRef::as_ref).collect();
+    let dropped = translation.dropped();
     Ok(format!(
         r#"{{"model":{},"stream":{},"converse":{converse},"dropped":{}}}"#,
         json!(translation.model()),
