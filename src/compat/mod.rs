@@ -20,6 +20,7 @@
 //!
 //! [`with_credentials`]: OpenAiCompatLayer::with_credentials
 //! [`with_region`]: OpenAiCompatLayer::with_region
+//! [`Policy`]: crate::Policy
 //! [`Policy::with_strict_parameters`]: crate::Policy::with_strict_parameters
 //!
 //! # Refusal

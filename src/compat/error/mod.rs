@@ -158,11 +158,6 @@ impl OpenAiError {
         self.code
     }
 
-    /// Whether, and when, the caller should try again.
-    pub(super) fn retry(&self) -> Retry {
-        self.retry
-    }
-
     /// What AWS calls it; empty, if it is not AWS that says so.
     pub(super) fn fault(&self) -> &str {
         &self.fault

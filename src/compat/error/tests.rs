@@ -23,7 +23,7 @@ type Expected = (u16, &'static str, Option<&'static str>, bool);
 
 /// Status, type, code, and whether to try again is of no use.
 fn seen(error: &OpenAiError) -> (u16, &str, Option<&str>, bool) {
-    let is_final = error.retry() == Retry::Never;
+    let is_final = error.retry == Retry::Never;
     (
         error.status().as_u16(),
         error.kind(),
@@ -289,7 +289,7 @@ fn when_to_try_again() {
         let headers = headers(&[("x-amzn-errortype", name), ("retry-after", "7")]);
         let status = StatusCode::from_u16(status).unwrap();
         let error = OpenAiError::of_answer(status, &headers, b"{}", false);
-        assert_eq!(error.retry(), expected, "{name}");
+        assert_eq!(error.retry, expected, "{name}");
         let mut written = HeaderMap::new();
         error.write_headers(&mut written);
         assert_eq!(written["content-type"], "application/json");

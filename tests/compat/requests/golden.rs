@@ -88,7 +88,7 @@ impl Pair {
         if let Some(difference) = expected.difference(&Json::parse(body), "", false) {
             return Some(difference);
         }
-        let dropped: Vec<_> = translation.dropped().iter().map(AsRef::as_ref).collect();
+        let dropped = translation.dropped();
         if dropped != self.dropped {
             return Some(format!("dropped {dropped:?}"));
         }
