@@ -24,6 +24,7 @@ mod ignored;
 mod inference;
 mod json;
 mod media;
+mod message;
 mod messages;
 pub(super) mod models;
 mod names;
