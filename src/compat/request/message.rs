@@ -2,8 +2,9 @@
 
 use super::converse::{Block, CachePoint, ReasoningContent};
 use super::json::Node;
-use super::parts::{Desk, is_blank};
+use super::parts::Desk;
 use super::path::At;
+use super::words::is_blank;
 use crate::compat::family::Replay;
 use crate::reject::Rejection;
 

@@ -8,9 +8,10 @@ use super::history::{function, tool_call};
 use super::json::Node;
 use super::message::Message;
 use super::names::Names;
-use super::parts::{Desk, is_blank};
+use super::parts::Desk;
 use super::path::{At, Excerpt};
 use super::turns;
+use super::words::Words;
 use crate::reject::Rejection;
 
 /// What the messages amount to.
@@ -154,9 +155,9 @@ impl<'n> Conversation<'n> {
             blocks.sort_by_key(is_text);
         }
         if let Some(refusal) = message.refusal {
-            let refusal = refusal.text(&at.key("refusal"))?;
-            if !is_blank(refusal) {
-                blocks.push(Block::Text(Cow::Borrowed(refusal)));
+            let refusal = refusal.words(&at.key("refusal"))?;
+            if !refusal.is_blank() {
+                blocks.push(Block::Text(refusal));
             }
         }
         let said = blocks.iter().any(|block| matches!(block, Block::Text(_)));
@@ -285,7 +286,7 @@ impl<'n> Conversation<'n> {
         }
         if content.is_empty() {
             // Most models refuse a blank text.
-            content.push(ResultBlock::Text(Cow::Borrowed("(no output)")));
+            content.push(ResultBlock::Text(Words::plain("(no output)")));
         }
         if point.is_none() {
             point = message.cache_point(at, desk)?.map(Block::CachePoint);

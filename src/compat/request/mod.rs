@@ -35,6 +35,7 @@ mod reasoning;
 mod schema;
 mod tools;
 mod turns;
+mod words;
 
 use self::converse::{Additional, Converse, Field, Tool, ToolConfig};
 use self::fields::Parameters;
