@@ -6,6 +6,8 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
+use super::words::Words;
+
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Converse<'n> {
@@ -48,7 +50,7 @@ pub(super) enum Role {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Block<'n> {
-    Text(Cow<'n, str>),
+    Text(Words<'n>),
     Image(Media<'n>),
     Document(Document<'n>),
     Audio(Media<'n>),
@@ -61,7 +63,7 @@ pub(super) enum Block<'n> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum SystemBlock<'n> {
-    Text(&'n str),
+    Text(Words<'n>),
     CachePoint(CachePoint),
 }
 
@@ -115,7 +117,7 @@ pub(super) struct ToolResult<'n> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum ResultBlock<'n> {
-    Text(Cow<'n, str>),
+    Text(Words<'n>),
     Image(Media<'n>),
     Document(Document<'n>),
 }

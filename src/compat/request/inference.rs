@@ -4,8 +4,8 @@ use super::converse::{Additional, Field, Inference};
 use super::fields::Parameters;
 use super::ignored::Ignored;
 use super::json::Node;
-use super::parts::is_blank;
 use super::path::At;
+use super::words::is_blank;
 use crate::compat::family::{Family, Sampling, TopK};
 use crate::reject::Rejection;
 

@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 
 use super::check::check;
 use super::path::At;
+use super::words::Words;
 use crate::reject::{Rejection, RejectionKind};
 
 /// More values than any request has. A tree of that many is some 50 MB.
@@ -35,6 +36,9 @@ pub(super) enum Node<'a> {
     Whole(i64),
     Float(f64),
     Text(Cow<'a, str>),
+    /// A string that passes through as it is written: the content of a message, or the text of a
+    /// part.
+    Written(&'a RawValue),
     List(Vec<Node<'a>>),
     Object(Object<'a>),
     /// The text of an object or a list.
@@ -64,7 +68,7 @@ pub(super) fn read(body: &[u8]) -> Result<Object<'_>, Rejection> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let node = Build {
         left: &left,
-        verbatim: false,
+        place: Place::Request,
     };
     let node = node.deserialize(&mut reader).and_then(|node| {
         reader.end()?;
@@ -93,7 +97,7 @@ impl<'a> Node<'a> {
             Self::Bool(_) => "a boolean",
             Self::Whole(_) => "an integer",
             Self::Float(_) => "a number",
-            Self::Text(_) => "a string",
+            Self::Text(_) | Self::Written(_) => "a string",
             Self::List(_) => "an array",
             Self::Object(_) => "an object",
             Self::Verbatim(raw) if raw.get().starts_with('[') => "an array",
@@ -105,6 +109,14 @@ impl<'a> Node<'a> {
         match self {
             Self::Text(text) => Ok(text),
             other => Err(at.mistyped("a string", other)),
+        }
+    }
+
+    /// A text that passes through.
+    pub(super) fn words(&self, at: &At<'_>) -> Result<Words<'_>, Rejection> {
+        match self {
+            Self::Written(raw) => Ok(Words::Written(raw)),
+            other => other.text(at).map(Words::plain),
         }
     }
 
@@ -246,8 +258,58 @@ impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
 #[derive(Clone, Copy)]
 struct Build<'l> {
     left: &'l Cell<u32>,
-    /// Objects and lists stay text.
-    verbatim: bool,
+    place: Place,
+}
+
+/// Where a value stands, as far as that matters to how it is kept.
+#[derive(Clone, Copy)]
+enum Place {
+    Request,
+    Messages,
+    Message,
+    /// Of a message: a string or parts.
+    Content,
+    Part,
+    /// Of a part.
+    Text,
+    /// An object or a list here stays text.
+    Verbatim,
+    Other,
+}
+
+impl Place {
+    /// Of the value under `key`.
+    fn under(self, key: &str) -> Self {
+        match (self, key) {
+            (Self::Request, "messages") => Self::Messages,
+            (Self::Message, "content") => Self::Content,
+            (Self::Part, "text") => Self::Text,
+            _ if VERBATIM.contains(&key) => Self::Verbatim,
+            _ => Self::Other,
+        }
+    }
+
+    /// Of the elements of a list.
+    fn within(self) -> Self {
+        match self {
+            Self::Messages => Self::Message,
+            Self::Content => Self::Part,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether `raw` is kept as it is.
+    fn keeps<'de>(self, raw: &'de RawValue) -> Option<Node<'de>> {
+        let is_text = raw.get().starts_with('"');
+        match self {
+            Self::Verbatim if raw.get().starts_with(['{', '[']) => Some(Node::Verbatim(raw)),
+            // Escapes by number may be halves of characters, so these are read.
+            Self::Content | Self::Text if is_text && !raw.get().contains("\\u") => {
+                Some(Node::Written(raw))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Build<'_> {
@@ -258,19 +320,15 @@ impl<'de> DeserializeSeed<'de> for Build<'_> {
             Some(left) => self.left.set(left),
             None => return Err(de::Error::custom("it has too many values")),
         }
-        if !self.verbatim {
+        if !matches!(self.place, Place::Content | Place::Text | Place::Verbatim) {
             return reader.deserialize_any(self);
         }
         let raw = <&RawValue>::deserialize(reader)?;
-        if raw.get().starts_with(['{', '[']) {
-            return Ok(Node::Verbatim(raw));
+        if let Some(node) = self.place.keeps(raw) {
+            return Ok(node);
         }
-        let plain = Self {
-            verbatim: false,
-            ..self
-        };
         let mut reader = serde_json::Deserializer::from_str(raw.get());
-        plain.deserialize(&mut reader).map_err(de::Error::custom)
+        reader.deserialize_any(self).map_err(de::Error::custom)
     }
 }
 
@@ -311,7 +369,8 @@ impl<'de> Visitor<'de> for Build<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(node) = seq.next_element_seed(self)? {
+        let place = self.place.within();
+        while let Some(node) = seq.next_element_seed(Self { place, ..self })? {
             list.push(node);
         }
         Ok(Node::List(list))
@@ -323,8 +382,8 @@ impl<'de> Visitor<'de> for Build<'_> {
             if key == PRECISE_NUMBER && object.is_empty() {
                 return number(&map.next_value::<String>()?);
             }
-            let verbatim = VERBATIM.contains(&&*key);
-            let node = map.next_value_seed(Self { verbatim, ..self })?;
+            let place = self.place.under(&key);
+            let node = map.next_value_seed(Self { place, ..self })?;
             object.push((key, node));
         }
         Ok(Node::Object(object))

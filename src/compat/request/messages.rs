@@ -3,16 +3,15 @@
 use std::borrow::Cow;
 
 use super::calls::Calls;
-use super::converse::{
-    Block, Json, ReasoningContent, ResultBlock, Role, SystemBlock, ToolResult, ToolUse, Turn,
-};
+use super::converse::{Block, Json, ResultBlock, Role, SystemBlock, ToolResult, ToolUse, Turn};
 use super::history::{function, tool_call};
 use super::json::Node;
+use super::message::Message;
 use super::names::Names;
-use super::parts::{Desk, is_blank};
+use super::parts::Desk;
 use super::path::{At, Excerpt};
 use super::turns;
-use crate::compat::family::Replay;
+use super::words::Words;
 use crate::reject::Rejection;
 
 /// What the messages amount to.
@@ -25,19 +24,6 @@ pub(super) struct Conversation<'n> {
     calls: Calls<'n>,
     /// How many blocks at the beginning of the last turn are tool results and what goes with them.
     results: usize,
-}
-
-#[derive(Debug, Default)]
-struct Message<'n> {
-    content: Option<&'n Node<'n>>,
-    refusal: Option<&'n Node<'n>>,
-    reasoning_content: Option<&'n Node<'n>>,
-    thinking_blocks: Option<&'n Node<'n>>,
-    tool_calls: Option<&'n Node<'n>>,
-    function_call: Option<&'n Node<'n>>,
-    tool_call_id: Option<&'n Node<'n>>,
-    name: Option<&'n Node<'n>>,
-    cache: Option<(&'n str, &'n Node<'n>)>,
 }
 
 impl<'n> Conversation<'n> {
@@ -84,28 +70,9 @@ impl<'n> Conversation<'n> {
         desk: &mut Desk,
         names: &mut Names<'n>,
     ) -> Result<(), Rejection> {
-        let mut message = Message::default();
-        let mut role = None;
-        let mut unknown = Vec::new();
-        for (key, value) in node.object(at)? {
-            match key {
-                "role" => role = Some(value.text(&at.key(key))?),
-                "content" => message.content = Some(value),
-                "refusal" => message.refusal = Some(value),
-                "reasoning_content" => message.reasoning_content = Some(value),
-                "thinking_blocks" => message.thinking_blocks = Some(value),
-                "tool_calls" => message.tool_calls = Some(value),
-                "function_call" => message.function_call = Some(value),
-                "tool_call_id" => message.tool_call_id = Some(value),
-                "name" => message.name = Some(value),
-                "cache_control" | "prompt_cache_breakpoint" => message.cache = Some((key, value)),
-                // Of an answer that is sent back: it says nothing to the model.
-                "annotations" | "reasoning" | "provider_specific_fields" => {}
-                _ => unknown.push(key),
-            }
-        }
+        let message = Message::read(node, at)?;
         let role_at = at.key("role");
-        match role.ok_or_else(|| role_at.missing())? {
+        match message.role {
             "system" | "developer" => self.system(&message, at, desk)?,
             "user" => self.user(&message, at, desk)?,
             "assistant" => self.assistant(&message, index, at, desk, names)?,
@@ -119,7 +86,7 @@ impl<'n> Conversation<'n> {
                 )));
             }
         }
-        for key in unknown {
+        for key in message.unknown {
             desk.ignored.unknown(&at.key(key))?;
         }
         Ok(())
@@ -131,14 +98,14 @@ impl<'n> Conversation<'n> {
         at: &At<'_>,
         desk: &mut Desk,
     ) -> Result<(), Rejection> {
-        ignore_name(message, at, desk)?;
+        message.ignore_name(at, desk)?;
         let content_at = at.key("content");
         let content = message.content.ok_or_else(|| content_at.missing())?;
         let before = self.system.len();
         desk.system(content, &content_at, &mut self.system)?;
         let is_point = matches!(self.system.last(), Some(SystemBlock::CachePoint(_)));
         if self.system.len() > before && !is_point {
-            let point = cache_point(message, at, desk)?;
+            let point = message.cache_point(at, desk)?;
             self.system.extend(point.map(SystemBlock::CachePoint));
         }
         Ok(())
@@ -150,7 +117,7 @@ impl<'n> Conversation<'n> {
         at: &At<'_>,
         desk: &mut Desk,
     ) -> Result<(), Rejection> {
-        ignore_name(message, at, desk)?;
+        message.ignore_name(at, desk)?;
         let content_at = at.key("content");
         let content = message.content.ok_or_else(|| content_at.missing())?;
         let mut blocks = Vec::new();
@@ -158,7 +125,7 @@ impl<'n> Conversation<'n> {
         if blocks.is_empty() {
             return Err(content_at.invalid("it is blank; models take no blank messages."));
         }
-        add_cache_point(message, at, desk, &mut blocks)?;
+        message.add_cache_point(at, desk, &mut blocks)?;
         self.turn(Role::User, blocks);
         Ok(())
     }
@@ -171,7 +138,7 @@ impl<'n> Conversation<'n> {
         desk: &mut Desk,
         names: &mut Names<'n>,
     ) -> Result<(), Rejection> {
-        ignore_name(message, at, desk)?;
+        message.ignore_name(at, desk)?;
         if self
             .turns
             .last()
@@ -181,21 +148,21 @@ impl<'n> Conversation<'n> {
             self.calls.close(&At::parameter("messages"))?;
         }
         let mut blocks = Vec::new();
-        reasoning(message, at, desk, &mut blocks)?;
+        message.reasoning(at, desk, &mut blocks)?;
         if let Some(content) = message.content {
             desk.assistant(content, &at.key("content"), &mut blocks)?;
             let is_text = |block: &Block<'_>| !matches!(block, Block::ReasoningContent(_));
             blocks.sort_by_key(is_text);
         }
         if let Some(refusal) = message.refusal {
-            let refusal = refusal.text(&at.key("refusal"))?;
-            if !is_blank(refusal) {
-                blocks.push(Block::Text(Cow::Borrowed(refusal)));
+            let refusal = refusal.words(&at.key("refusal"))?;
+            if !refusal.is_blank() {
+                blocks.push(Block::Text(refusal));
             }
         }
         let said = blocks.iter().any(|block| matches!(block, Block::Text(_)));
         if said {
-            add_cache_point(message, at, desk, &mut blocks)?;
+            message.add_cache_point(at, desk, &mut blocks)?;
         }
         let mut calls = Vec::new();
         self.tool_calls(message, index, at, desk, names, &mut calls)?;
@@ -204,7 +171,7 @@ impl<'n> Conversation<'n> {
             return Ok(());
         }
         if !said {
-            add_cache_point(message, at, desk, &mut calls)?;
+            message.add_cache_point(at, desk, &mut calls)?;
         }
         if blocks.is_empty() {
             blocks = calls;
@@ -319,10 +286,10 @@ impl<'n> Conversation<'n> {
         }
         if content.is_empty() {
             // Most models refuse a blank text.
-            content.push(ResultBlock::Text(Cow::Borrowed("(no output)")));
+            content.push(ResultBlock::Text(Words::plain("(no output)")));
         }
         if point.is_none() {
-            point = cache_point(message, at, desk)?.map(Block::CachePoint);
+            point = message.cache_point(at, desk)?.map(Block::CachePoint);
         }
         let result = Block::ToolResult(ToolResult {
             tool_use_id,
@@ -350,60 +317,4 @@ impl<'n> Conversation<'n> {
             }
         }
     }
-}
-
-/// Reasoning that the model takes back.
-fn reasoning<'n>(
-    message: &Message<'n>,
-    at: &At<'_>,
-    desk: &mut Desk,
-    blocks: &mut Vec<Block<'n>>,
-) -> Result<(), Rejection> {
-    if let Some(node) = message.thinking_blocks {
-        desk.thinking_blocks(node, &at.key("thinking_blocks"), blocks)?;
-    }
-    let Some(node) = message.reasoning_content else {
-        return Ok(());
-    };
-    let text = node.text(&at.key("reasoning_content"))?;
-    if desk.family.replay == Replay::Plain && blocks.is_empty() && !is_blank(text) {
-        blocks.push(Block::ReasoningContent(ReasoningContent::ReasoningText {
-            text,
-            signature: None,
-        }));
-    }
-    Ok(())
-}
-
-fn ignore_name(message: &Message<'_>, at: &At<'_>, desk: &mut Desk) -> Result<(), Rejection> {
-    let at = at.key("name");
-    if let Some(name) = message.name {
-        name.text(&at)?;
-        desk.ignored.add(&at, "Bedrock's messages have no names.")?;
-    }
-    Ok(())
-}
-
-/// The cache point that a message as a whole asks for.
-fn cache_point(
-    message: &Message<'_>,
-    at: &At<'_>,
-    desk: &mut Desk,
-) -> Result<Option<super::converse::CachePoint>, Rejection> {
-    let marker = message.cache.map(|(key, node)| (at.key(key), node));
-    let marker = marker.as_ref().map(|(at, node)| (at, *node));
-    desk.cache.point(marker, desk.family, &mut desk.ignored)
-}
-
-fn add_cache_point(
-    message: &Message<'_>,
-    at: &At<'_>,
-    desk: &mut Desk,
-    blocks: &mut Vec<Block<'_>>,
-) -> Result<(), Rejection> {
-    if !matches!(blocks.last(), Some(Block::CachePoint(_))) {
-        let point = cache_point(message, at, desk)?;
-        blocks.extend(point.map(Block::CachePoint));
-    }
-    Ok(())
 }

@@ -24,6 +24,7 @@ mod ignored;
 mod inference;
 mod json;
 mod media;
+mod message;
 mod messages;
 pub(super) mod models;
 mod names;
@@ -34,6 +35,7 @@ mod reasoning;
 mod schema;
 mod tools;
 mod turns;
+mod words;
 
 use self::converse::{Additional, Converse, Field, Tool, ToolConfig};
 use self::fields::Parameters;
@@ -237,4 +239,42 @@ fn search<'n>(
         name: "nova_grounding",
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::translate;
+    use crate::compat::plan::Plan;
+    use crate::context::Policy;
+
+    fn plan(parameters: &str) -> Plan {
+        let request = format!(
+            r#"{{"model": "aws-bedrock/amazon.nova-lite-v1:0", "messages": [{{"role": "user", "content": "Hi"}}], {parameters}}}"#
+        );
+        translate(request.as_bytes(), &Policy::new()).unwrap().plan
+    }
+
+    #[test]
+    fn what_the_answer_has_to_know() {
+        let bare = plan(r#""n": 1"#);
+        assert_eq!(bare.model, "aws-bedrock/amazon.nova-lite-v1:0");
+        assert!(!bare.stream && !bare.include_usage && !bare.legacy_functions);
+        assert_eq!(bare.format_tool, None);
+
+        let streamed = plan(r#""stream": true, "stream_options": {"include_usage": true}"#);
+        assert!(streamed.stream && streamed.include_usage);
+        let whole = plan(r#""stream_options": {"include_usage": true}"#);
+        assert!(!whole.stream && !whole.include_usage);
+
+        let renamed = plan(r#""tools": [{"type": "function", "function": {"name": "a.b"}}]"#);
+        assert_eq!(renamed.names.original("a_b"), "a.b");
+        assert_eq!(renamed.names.original("other"), "other");
+        assert!(!renamed.legacy_functions);
+        assert!(plan(r#""functions": [{"name": "a"}]"#).legacy_functions);
+
+        let format = r#""response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}"#;
+        assert_eq!(plan(format).format_tool.as_deref(), Some("json_tool_call"));
+        let forced = r#""tools": [{"type": "function", "function": {"name": "a"}}], "tool_choice": "required""#;
+        assert_eq!(plan(&format!("{format}, {forced}")).format_tool, None);
+    }
 }

@@ -1,7 +1,5 @@
 //! Parts of a message's content.
 
-use std::borrow::Cow;
-
 use super::cache::CachePoints;
 use super::converse::{Block, Document, Media, ReasoningContent, ResultBlock, Source, SystemBlock};
 use super::documents::Documents;
@@ -9,6 +7,7 @@ use super::ignored::Ignored;
 use super::json::Node;
 use super::media::{self, Url};
 use super::path::{At, Excerpt};
+use super::words::{Words, is_blank};
 use crate::compat::family::{Family, Replay};
 use crate::reject::Rejection;
 
@@ -23,7 +22,7 @@ pub(super) struct Desk {
 
 /// A part as it was sent, of a type that is known.
 enum Part<'n> {
-    Text(&'n str),
+    Text(Words<'n>),
     Image(Media<'n>),
     Audio(Media<'n>),
     Document(Document<'n>),
@@ -60,7 +59,7 @@ impl Desk {
     ) -> Result<(), Rejection> {
         self.each(content, at, Place::System, |desk, part, cache| {
             if let Part::Text(text) = part
-                && !is_blank(text)
+                && !text.is_blank()
             {
                 system.push(SystemBlock::Text(text));
                 let point = desk.cache.point(cache, desk.family, &mut desk.ignored)?;
@@ -99,8 +98,8 @@ impl Desk {
     ) -> Result<(), Rejection> {
         self.each(content, at, place, |desk, part, cache| {
             let block = match part {
-                Part::Text(text) if is_blank(text) => return Ok(()),
-                Part::Text(text) => Block::Text(Cow::Borrowed(text)),
+                Part::Text(text) if text.is_blank() => return Ok(()),
+                Part::Text(text) => Block::Text(text),
                 Part::Image(image) => Block::Image(image),
                 Part::Audio(audio) => Block::Audio(audio),
                 Part::Document(document) => Block::Document(document),
@@ -124,8 +123,8 @@ impl Desk {
         let mut last = None;
         self.each(content, at, Place::Tool, |desk, part, cache| {
             let block = match part {
-                Part::Text(text) if is_blank(text) => return Ok(()),
-                Part::Text(text) => ResultBlock::Text(Cow::Borrowed(text)),
+                Part::Text(text) if text.is_blank() => return Ok(()),
+                Part::Text(text) => ResultBlock::Text(text),
                 Part::Image(image) => ResultBlock::Image(image),
                 Part::Document(document) => ResultBlock::Document(document),
                 Part::Audio(_) | Part::Reasoning(_) | Part::Nothing => return Ok(()),
@@ -153,7 +152,9 @@ impl Desk {
         ) -> Result<(), Rejection>,
     ) -> Result<(), Rejection> {
         let list = match content {
-            Node::Text(text) => return take(self, Part::Text(text), None),
+            Node::Text(_) | Node::Written(_) => {
+                return take(self, Part::Text(content.words(at)?), None);
+            }
             Node::List(list) => list,
             other => return Err(at.mistyped("a string or an array of content parts", other)),
         };
@@ -196,11 +197,11 @@ impl Desk {
         let part = match (kind, place) {
             ("text", _) => {
                 let at = at.key("text");
-                Part::Text(field("text").ok_or_else(|| at.missing())?.text(&at)?)
+                Part::Text(field("text").ok_or_else(|| at.missing())?.words(&at)?)
             }
             ("refusal", Place::Assistant) => {
                 let at = at.key("refusal");
-                Part::Text(field("refusal").ok_or_else(|| at.missing())?.text(&at)?)
+                Part::Text(field("refusal").ok_or_else(|| at.missing())?.words(&at)?)
             }
             ("image_url", Place::User | Place::Tool) => {
                 let at = at.key("image_url");
@@ -369,9 +370,4 @@ impl Desk {
         }
         Ok(())
     }
-}
-
-/// Whether there is nothing in it that a model would take for text.
-pub(super) fn is_blank(text: &str) -> bool {
-    text.trim().is_empty()
 }

@@ -1,8 +1,7 @@
 //! What turns need once they are complete.
 
-use std::borrow::Cow;
-
 use super::converse::{Block, Role, Turn};
+use super::words::Words;
 use crate::compat::family::{Beside, Family};
 
 /// A text for a place that needs one; several models refuse blank ones.
@@ -18,7 +17,7 @@ pub(super) fn finish<'n>(turns: &mut Vec<Turn<'n>>, family: &Family) {
         let bare = has(|block| matches!(block, Block::Document(_)))
             && !has(|block| matches!(block, Block::Text(_)));
         if bare {
-            turn.content.push(Block::Text(Cow::Borrowed(FILLER)));
+            turn.content.push(Block::Text(Words::plain(FILLER)));
         }
     }
     trim_prefill(turns);
@@ -26,7 +25,7 @@ pub(super) fn finish<'n>(turns: &mut Vec<Turn<'n>>, family: &Family) {
 
 /// Whether this is the turn that [`separate_results`] puts in.
 pub(super) fn is_filler(turn: &Turn<'_>) -> bool {
-    matches!(&turn.content[..], [Block::Text(text)] if text == FILLER)
+    matches!(&turn.content[..], [Block::Text(Words::Plain(text))] if text == FILLER)
 }
 
 /// Puts an assistant turn between tool results and what the model does not take beside them. Two
@@ -47,7 +46,7 @@ fn separate_results<'n>(turns: &mut Vec<Turn<'n>>, beside: Beside) {
         turns.push(turn);
         turns.push(Turn {
             role: Role::Assistant,
-            content: vec![Block::Text(Cow::Borrowed(FILLER))],
+            content: vec![Block::Text(Words::plain(FILLER))],
         });
         turns.push(Turn {
             role: Role::User,
@@ -80,9 +79,7 @@ fn trim_prefill(turns: &mut [Turn<'_>]) {
     let Some(turn) = turns.last_mut().filter(|turn| turn.role == Role::Assistant) else {
         return;
     };
-    match turn.content.last_mut() {
-        Some(Block::Text(Cow::Borrowed(text))) => *text = text.trim_end(),
-        Some(Block::Text(Cow::Owned(text))) => text.truncate(text.trim_end().len()),
-        _ => {}
+    if let Some(Block::Text(text)) = turn.content.last_mut() {
+        text.trim_end();
     }
 }

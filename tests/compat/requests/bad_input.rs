@@ -66,6 +66,20 @@ fn bodies() {
             &format!("{{{MODEL}, {HI}, \"user\": \"a\nb\"}}"),
             "invalid_json",
         ),
+        (
+            &format!("{{{MODEL}, \"messages\": [{{\"role\": \"user\", \"content\": \"a\nb\"}}]}}"),
+            "invalid_json",
+        ),
+        (
+            &format!(r#"{{{MODEL}, "messages": [{{"role": "user", "content": "\x"}}]}}"#),
+            "invalid_json",
+        ),
+        (
+            &format!(
+                r#"{{{MODEL}, "messages": [{{"role": "user", "content": [{{"type": "text", "text": "\udead"}}]}}]}}"#
+            ),
+            "invalid_json",
+        ),
     ] {
         assert_eq!(refused(body.as_bytes()), (400, None, code), "{body}");
     }
