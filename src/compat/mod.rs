@@ -20,7 +20,6 @@
 //!
 //! [`with_credentials`]: OpenAiCompatLayer::with_credentials
 //! [`with_region`]: OpenAiCompatLayer::with_region
-//! [`Policy`]: crate::Policy
 //! [`Policy::with_strict_parameters`]: crate::Policy::with_strict_parameters
 //!
 //! # Refusal

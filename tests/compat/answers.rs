@@ -5,9 +5,6 @@
 //! `completions.jsonl` in the target's temporary folder, where `tests/clients/completions.py` reads
 //! them with OpenAI's own package.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod accumulated;
 mod bad_answers;
 mod bad_ends;

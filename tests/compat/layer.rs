@@ -514,7 +514,9 @@ impl Fed {
     fn feed(&self, piece: impl Into<Option<Bytes>>) {
         let mut feed = self.0.lock().unwrap();
         feed.pieces.push_back(piece.into());
-        feed.waker.take().map(std::task::Waker::wake);
+        if let Some(waker) = feed.waker.take() {
+            waker.wake();
+        }
     }
 }
 

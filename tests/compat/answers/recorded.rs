@@ -13,8 +13,8 @@ use tower_bedrock::eventstream;
 use super::accumulated::{chunks, completion, normalised};
 use super::expected::{Expected, assembled};
 use super::splits::{halves, pieces};
-use super::support::shared;
 use super::{fixtures, frames, streamed, whole, wire};
+use crate::support::shared;
 
 struct Recording {
     id: String,

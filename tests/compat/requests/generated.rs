@@ -24,7 +24,6 @@ fn is_fine(request: &Value, translation: &Translation) -> Result<(), TestCaseErr
     let problems = rules::problems(&converse);
     prop_assert!(problems.is_empty(), "{problems:?}\n{request}\n{converse}");
     for name in translation.dropped() {
-        let name: &str = name.as_ref();
         let top = name.split(['.', '[']).next().unwrap_or_default();
         prop_assert!(request.get(top).is_some(), "{name}\n{request}");
     }
@@ -69,7 +68,7 @@ proptest! {
         match (lenient.dropped().first(), strict) {
             (None, Ok(strict)) => prop_assert_eq!(lenient.body(), strict.body()),
             (Some(name), Err(rejection)) => {
-                prop_assert_eq!(rejection.param(), Some(name.as_ref()));
+                prop_assert_eq!(rejection.param(), Some(*name));
             }
             (dropped, strict) => prop_assert!(false, "{:?} {:?}\n{}", dropped, strict.err(), body),
         }
