@@ -292,7 +292,7 @@ impl Asked {
             let (status, headers) = (head.status, &head.headers);
             Err(OpenAiError::of_answer(status, headers, &read, self.own_key))
         } else if translation.is_stream() || !head::is_type(&head.headers, "application/json") {
-            Err(OpenAiError::of_unexpected_answer(&head.headers, &read))
+            Err(OpenAiError::of_unexpected_answer(&read))
         } else {
             let id = head::answer_id(&head.headers);
             translation.told_completion(&read, &id, head::created())

@@ -17,6 +17,10 @@ pub(super) struct Plan {
     pub(super) format_tool: Option<String>,
     /// The tools were given as `functions`, so that a call is given as `function_call`.
     pub(super) legacy_functions: bool,
+    /// No call may be given: the request said `tool_choice: none`.
+    pub(super) no_calls: bool,
+    /// The answer is to be JSON: text that is none does not stand beside a call.
+    pub(super) holds_text: bool,
     /// Parameters that have no counterpart and were left out.
     pub(super) dropped: Vec<Cow<'static, str>>,
 }

@@ -97,6 +97,7 @@ pub(super) fn translate(request: &[u8], policy: &Policy) -> Result<Translation, 
         stream: stream.on,
         include_usage: stream.include_usage,
         format_tool: format_tool.as_ref().map(|tool| tool.name.clone()),
+        holds_text: output_config.is_some(),
         legacy_functions: tools.legacy,
         ..Plan::default()
     };
