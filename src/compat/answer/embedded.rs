@@ -21,7 +21,26 @@ pub(super) fn write_compact(json: &str, out: &mut impl BufMut) {
     write_tokens(rest, out);
 }
 
-/// Appends the same as it is written inside a JSON string.
+/// How deep the JSON text `json` is nested.
+pub(super) fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut rest = json;
+    while !rest.is_empty() {
+        let (tokens, string) = rest.split_once('"').unwrap_or((rest, ""));
+        for byte in tokens.bytes() {
+            match byte {
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            deepest = deepest.max(depth);
+        }
+        rest = split_string(string).1;
+    }
+    deepest
+}
+
+/// Appends what [`write_compact`] does, as it is written inside a JSON string.
 pub(super) fn write_embedded(json: &str, out: &mut impl BufMut) {
     let mut compact = Vec::with_capacity(json.len());
     write_compact(json, &mut compact);
@@ -184,6 +203,17 @@ mod tests {
             assert_eq!(embedded(json), expected);
             let [before, after] = [json, expected].map(serde_json::from_str::<Value>);
             assert_eq!(before.unwrap(), after.unwrap());
+        }
+    }
+
+    #[test]
+    fn nesting_is_counted_outside_of_strings() {
+        for (json, expected) in [
+            ("1", 0),
+            ("[]", 1),
+            (r#"{"a[[\"[": [{}, [1], {"b": "{{"}], "c": []}"#, 3),
+        ] {
+            assert_eq!(depth(json), expected, "{json}");
         }
     }
 

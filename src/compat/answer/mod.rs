@@ -17,7 +17,7 @@
 //! | `malformed_model_output`, `malformed_tool_use`, whatever comes | `stop` |
 //! | `usage` | `prompt_tokens` with what was read from and written to the cache, `completion_tokens`, `total_tokens`, `prompt_tokens_details` of `cached_tokens` and `cache_write_tokens`; left out where Converse does not tell |
 //! | `serviceTier` | `service_tier`, if OpenAI has such a one |
-//! | `additionalModelResponseFields`, `trace`, `performanceConfig` | the same, beside `choices` |
+//! | `additionalModelResponseFields`, `trace`, `performanceConfig` | the same, beside `choices`; left out if nested deeper than many parsers go |
 //!
 //! Where the reason of Converse's is not the first of its row, or the row has no better one,
 //! `native_finish_reason` beside `finish_reason` tells it: only `end_turn`, `max_tokens` and a
