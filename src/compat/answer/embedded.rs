@@ -78,7 +78,8 @@ fn split_string(text: &str) -> (&str, &str) {
 /// A backslash of the inner text.
 const BACKSLASH: &str = r"\\";
 /// `\uXXXX` of the inner text.
-const UNIT: usize = BACKSLASH.len() + "uXXXX".len();
+const UNIT: usize = UNIT_START.len() + "XXXX".len();
+const UNIT_START: &str = r"\\u";
 /// Takes the place of half a surrogate pair, which many parsers refuse the whole text for.
 const REPLACEMENT: &str = r"\\ufffd";
 
@@ -132,37 +133,34 @@ impl Pieces {
 fn escape_at(text: &str) -> Option<(usize, bool)> {
     let escaped = text.get(BACKSLASH.len()..)?;
     match escaped.bytes().next()? {
-        // Unless it is a quote or a backslash, which have an escape of their own.
+        b'u' => unit_at(text),
+        // A quote or a backslash, which have an escape of their own.
         b'\\' => Some((BACKSLASH.len() + 2, false)),
-        b'u' => {
-            let (unit, after) = text.split_at_checked(UNIT)?;
-            match unit_of(unit) {
-                Some(0xD800..=0xDBFF) => {
-                    let next = after.get(..UNIT).unwrap_or(after);
-                    let is_cut = next.len() < UNIT
-                        && (REPLACEMENT[..3].starts_with(next)
-                            || next.starts_with(&REPLACEMENT[..3]));
-                    if is_cut {
-                        return None;
-                    }
-                    let is_pair = matches!(unit_of(next), Some(0xDC00..=0xDFFF));
-                    Some(if is_pair {
-                        (2 * UNIT, false)
-                    } else {
-                        (UNIT, true)
-                    })
-                }
-                Some(0xDC00..=0xDFFF) => Some((UNIT, true)),
-                _ => Some((UNIT, false)),
-            }
-        }
         _ => Some((BACKSLASH.len(), false)),
     }
 }
 
+/// The same of an escape by a code unit.
+fn unit_at(text: &str) -> Option<(usize, bool)> {
+    let (unit, after) = text.split_at_checked(UNIT)?;
+    match unit_of(unit) {
+        Some(0xD800..=0xDBFF) => {}
+        Some(0xDC00..=0xDFFF) => return Some((UNIT, true)),
+        _ => return Some((UNIT, false)),
+    }
+    let next = after.get(..UNIT).unwrap_or(after);
+    let begins_unit = UNIT_START.starts_with(next) || next.starts_with(UNIT_START);
+    if next.len() < UNIT && begins_unit {
+        return None;
+    }
+    match unit_of(next) {
+        Some(0xDC00..=0xDFFF) => Some((2 * UNIT, false)),
+        _ => Some((UNIT, true)),
+    }
+}
+
 fn unit_of(escape: &str) -> Option<u16> {
-    let digits = escape.strip_prefix(BACKSLASH)?.strip_prefix('u')?;
-    u16::from_str_radix(digits, 16).ok()
+    u16::from_str_radix(escape.strip_prefix(UNIT_START)?, 16).ok()
 }
 
 #[cfg(test)]
