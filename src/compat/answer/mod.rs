@@ -32,9 +32,9 @@
 //! a tool is called after it; JSON goes out at once, unless a tool stands in for the format.
 //!
 //! `additionalModelResponseFields` is beside the `finish_reason`; `trace` and `performanceConfig`
-//! come with the usage. If that was not asked for, they are in a chunk after the `finish_reason`
-//! whose delta is empty: `choices: []`, which many clients do not expect unless they have asked for
-//! usage, is not sent to them.
+//! come with the usage. If that was not asked for, the chunk with the `finish_reason` waits for
+//! them: a chunk with `choices: []` breaks clients that have not asked for one, and a choice after
+//! the `finish_reason` makes OpenAI's SDK for Node.js report the last call a second time.
 
 mod chunks;
 mod citations;
