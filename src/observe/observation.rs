@@ -235,7 +235,12 @@ fn judge(
         };
     };
     let fault: Option<Cow<'static, str>> =
-        if let Some(fault) = reading.exception.as_ref().or(answer.fault.as_ref()) {
+        // An answer that was cut may have become one with the status of an error.
+        if let Some(fault) = reading
+            .exception
+            .as_ref()
+            .or(answer.fault.as_ref().filter(|_| !reading.truncated))
+        {
             Some(fault.clone().into())
         } else if reading.unknown_operation {
             Some("UnknownOperationException".into())
