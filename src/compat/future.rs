@@ -137,10 +137,10 @@ impl<S> Unsent<S> {
         let body = read.map_err(|error| error.refusal(settings.body_limit))?;
         context.set_request_size(body.len());
         let policy = context.policy(&settings.policy);
-        let translation = Translation::of(&body.into_bytes(), policy)?;
+        let mut translation = Translation::of_bytes(&body.into_bytes(), policy)?;
         head::translate(&mut self.head, &translation, settings)?;
         context.set_translated(&self.head.uri, self.region);
-        let body = Buffered::from(translation.body().clone());
+        let body = translation.take_body();
         let request = Request::from_parts(self.head, RequestBody::from(body));
         Ok(State::Calling {
             future: self.ready.call(request),

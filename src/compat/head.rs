@@ -54,7 +54,7 @@ pub(super) fn translate(
     }
     head.headers.insert(CONTENT_TYPE, JSON);
     head.headers
-        .insert(CONTENT_LENGTH, translation.body().len().into());
+        .insert(CONTENT_LENGTH, translation.frames().len().into());
     Ok(())
 }
 

@@ -4,6 +4,8 @@
 //! tree knows where he is ([`path`]), so that a refusal names its place. What comes out
 //! ([`converse`]) borrows in its turn, and is written once.
 
+use bytes::Bytes;
+
 use super::plan::Plan;
 use super::translation::Translation;
 use crate::context::Policy;
@@ -18,6 +20,7 @@ mod documents;
 mod extensions;
 mod fields;
 mod format;
+mod frames;
 mod hash;
 mod history;
 mod ignored;
@@ -40,6 +43,7 @@ mod words;
 use self::converse::{Additional, Converse, Field, Tool, ToolConfig};
 use self::fields::Parameters;
 use self::format::Format;
+use self::frames::Frames;
 use self::ignored::Ignored;
 use self::messages::Conversation;
 use self::names::Names;
@@ -48,8 +52,13 @@ use self::path::At;
 use self::reasoning::Circumstances;
 use self::tools::Tools;
 
-/// Translates the JSON text of a chat completion request.
-pub(super) fn translate(request: &[u8], policy: &Policy) -> Result<Translation, Rejection> {
+/// Translates the JSON text of a chat completion request. `whole` is the same, if it may be shared:
+/// long pieces of it are not copied then.
+pub(super) fn translate(
+    request: &[u8],
+    whole: Option<&Bytes>,
+    policy: &Policy,
+) -> Result<Translation, Rejection> {
     let object = json::read(request)?;
     let mut ignored = Ignored::new(policy.strict_parameters());
     let parameters = Parameters::read(&object, &mut ignored)?;
@@ -131,7 +140,7 @@ pub(super) fn translate(request: &[u8], policy: &Policy) -> Result<Translation, 
         service_tier: extensions::service_tier(&parameters, &mut desk.ignored)?,
         output_config,
     };
-    let mut body = Vec::with_capacity(request.len() + request.len() / 8 + 256);
+    let mut body = Frames::new(request.len(), whole);
     serde_json::to_writer(&mut body, &converse).map_err(|error| {
         Rejection::new(
             RejectionKind::InvalidBody,
@@ -143,7 +152,7 @@ pub(super) fn translate(request: &[u8], policy: &Policy) -> Result<Translation, 
     plan.dropped = desk.ignored.into_names();
     Ok(Translation {
         model: model.id.into(),
-        body: body.into(),
+        body: body.into_body(),
         plan,
     })
 }
@@ -251,7 +260,7 @@ mod tests {
         let request = format!(
             r#"{{"model": "aws-bedrock/amazon.nova-lite-v1:0", "messages": [{{"role": "user", "content": "Hi"}}], {parameters}}}"#
         );
-        translate(request.as_bytes(), &Policy::new()).unwrap().plan
+        translate(request.as_bytes(), None, &Policy::new()).unwrap().plan
     }
 
     #[test]
