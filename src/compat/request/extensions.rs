@@ -15,10 +15,6 @@ pub(super) fn additional<'n>(node: Option<&'n Node<'n>>) -> Result<Additional<'n
     };
     let raw = node.verbatim(&at)?;
     let pairs = json::pairs(raw.get()).map_err(|error| at.refuse("invalid_json", error))?;
-    if let Some(twice) = json::repeated(pairs.iter().map(|(key, _)| &**key)) {
-        let text = "the key is there twice; send it once.";
-        return Err(at.key(twice).invalid(text));
-    }
     let pairs = pairs.into_iter();
     Ok(pairs
         .map(|(key, value)| (key, Field::Given(value)))

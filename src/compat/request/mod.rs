@@ -19,6 +19,7 @@ mod converse;
 mod documents;
 mod extensions;
 mod fields;
+mod flat;
 mod format;
 mod frames;
 mod hash;
@@ -37,6 +38,7 @@ mod path;
 mod reasoning;
 mod schema;
 mod tools;
+mod tree;
 mod turns;
 mod words;
 
