@@ -52,7 +52,7 @@ pub(super) fn read<'n>(
     parameters: &Parameters<'n>,
     must_call: bool,
     desk: &mut Desk,
-    names: &Names<'n>,
+    names: &mut Names<'n>,
 ) -> Result<Format<'n>, Rejection> {
     let at = At::parameter("response_format");
     let Some(node) = parameters.response_format else {
@@ -129,7 +129,7 @@ impl<'n> Definition<'n> {
         node: &'n Node<'n>,
         at: &At<'_>,
         desk: &Desk,
-        names: &Names<'n>,
+        names: &mut Names<'n>,
     ) -> Result<Format<'n>, Rejection> {
         let schema_at = at.key("schema");
         let raw = node.verbatim(&schema_at)?;

@@ -79,7 +79,7 @@ pub(super) fn translate(
     let mut conversation = Conversation::read(messages, &mut desk, &mut names)?;
     let calls_without_reasoning = conversation.calls_without_reasoning();
 
-    let format = format::read(&parameters, tools.must_call(), &mut desk, &names)?;
+    let format = format::read(&parameters, tools.must_call(), &mut desk, &mut names)?;
     let (output_config, format_tool) = match format {
         Format::Free => (None, None),
         Format::Native(config) => (Some(config), None),
