@@ -47,10 +47,8 @@ impl<'n> FormatTool<'n> {
 const TOOL_NAME: &str = "json_tool_call";
 const TOOL_TEXT: &str = "Gives the final answer. Call it with the answer as its input.";
 
-/// `must_call`: the answer has to be a call of the client's tools, so that it has no other format.
 pub(super) fn read<'n>(
     parameters: &Parameters<'n>,
-    must_call: bool,
     desk: &mut Desk,
     names: &mut Names<'n>,
 ) -> Result<Format<'n>, Rejection> {
@@ -82,9 +80,6 @@ pub(super) fn read<'n>(
                 desk.ignored.add(&At::parameter("response_format"), text)?;
                 return Ok(Format::Free);
             };
-            if must_call {
-                return Ok(Format::Free);
-            }
             definition.format(schema, &at, desk, names)
         }
         other => Err(kind_at.invalid(format_args!(
