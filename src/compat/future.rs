@@ -132,7 +132,7 @@ impl<S> Unsent<S> {
         context.set_request_size(body.len() as u64);
         let body = asked.encoding.decode(body, limit)?;
         let policy = context.policy(&settings.policy);
-        let translation = Translation::of(&body, policy)?;
+        let mut translation = Translation::of_bytes(&body, policy)?;
         head::translate(&mut self.head, &translation, settings, asked.own_key)?;
         context.set_translated(&self.head.uri, self.region);
         if let Some(route) = context.route() {
@@ -140,7 +140,7 @@ impl<S> Unsent<S> {
                 .admits(&route)
                 .map_err(|problem| Rejection::new(RejectionKind::NotAllowed, problem))?;
         }
-        let body = Buffered::from(translation.body().clone());
+        let body = translation.take_body();
         let request = Request::from_parts(self.head, RequestBody::from(body));
         Ok(State::Calling {
             future: self.ready.call(request),

@@ -57,7 +57,7 @@ pub(super) fn translate(
     }
     head.headers.insert(CONTENT_TYPE, JSON);
     head.headers
-        .insert(CONTENT_LENGTH, translation.body().len().into());
+        .insert(CONTENT_LENGTH, translation.frames().len().into());
     if let Some(authorization) = authorization {
         head.headers.insert(AUTHORIZATION, authorization);
     }
