@@ -11,7 +11,7 @@ const ID: &str = "01234567-89ab-cdef-0123-456789abcdef";
 const CREATED: u64 = 1_764_000_000;
 
 pub(crate) fn chat_and_answer(request: &Bytes, answer: &Bytes, policy: &Policy) -> Vec<u8> {
-    let translation = Translation::of(request, policy).expect("it can be translated");
+    let translation = Translation::of_bytes(request, policy).expect("it can be translated");
     let completion = translation.completion(answer, ID, CREATED);
     completion.expect("it is an answer")
 }
@@ -25,7 +25,7 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) fn begin() -> Self {
-        let translation = Translation::of(&inputs::chat(), &Policy::new());
+        let translation = Translation::of_bytes(&inputs::chat(), &Policy::new());
         let mut stream = Self {
             decoder: Decoder::new(),
             chunks: translation

@@ -53,7 +53,7 @@ fn image() -> f64 {
     let length = image.len() as f64;
     let peak = measure(|| {
         let request = Bytes::from(image.to_vec());
-        let translation = Translation::of(&request, &policy);
+        let translation = Translation::of_bytes(&request, &policy);
         drop((request, translation.expect("it can be translated")));
     });
     peak.bytes_max as f64 / length

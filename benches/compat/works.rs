@@ -45,7 +45,7 @@ fn history() -> Contest {
         bytes: request.len(),
         pieces: 1,
         ours: Box::new(move || {
-            let translation = Translation::of(black_box(&request), &policy);
+            let translation = Translation::of_bytes(black_box(&request), &policy);
             black_box(translation.expect("it can be translated"));
         }),
         value: Box::new(move || there_and_back(&same)),

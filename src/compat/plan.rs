@@ -17,7 +17,8 @@ pub(super) struct Plan {
     pub(super) format_tool: Option<String>,
     /// The tools were given as `functions`, so that a call is given as `function_call`.
     pub(super) legacy_functions: bool,
-    /// No call may be given: the request said `tool_choice: none`.
+    /// No call may be given: the client chose `none`, or gave no tools, and tools were sent all the
+    /// same since the history has calls of them. `format_tool` is none of these.
     pub(super) no_calls: bool,
     /// The answer is to be JSON: text that is none does not stand beside a call.
     pub(super) holds_text: bool,
