@@ -62,7 +62,8 @@ impl<'n> Tools<'n> {
             true => ("functions", parameters.functions),
             false => ("tools", parameters.tools),
         };
-        if !legacy && parameters.functions.is_some() {
+        if let Some(functions) = parameters.functions.filter(|_| !legacy) {
+            functions.list(&At::parameter("functions"))?;
             let text = "'tools' is there too; leave 'functions' out.";
             desk.ignored.add(&At::parameter("functions"), text)?;
         }
