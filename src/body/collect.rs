@@ -59,10 +59,15 @@ pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), Rejection> {
     if plain {
         return Ok(());
     }
-    Err(Rejection::new(
+    Err(unsupported_encoding("as it is"))
+}
+
+/// Refuses a body that cannot be decoded; `how` to send it instead.
+pub(crate) fn unsupported_encoding(how: &str) -> Rejection {
+    Rejection::new(
         RejectionKind::UnsupportedEncoding,
-        "the header content-encoding is not supported: send the body as it is",
-    ))
+        format!("the header content-encoding is not supported: send the body {how}"),
+    )
 }
 
 /// Collects a body's frames.
@@ -71,6 +76,9 @@ pub(crate) struct Collector {
     limit: u64,
     grace: Duration,
     body: Buffered,
+    /// Whether frames are kept, or only counted.
+    keeps: bool,
+    seen: u64,
     begun: bool,
     /// Set when the body makes us wait for the first time.
     deadline: Option<(Instant, Pin<Box<Sleep>>)>,
@@ -82,9 +90,18 @@ impl Collector {
             limit: limit as u64,
             grace,
             body: Buffered::empty(),
+            keeps: true,
+            seen: 0,
             begun: false,
             deadline: None,
         }
+    }
+
+    /// Leaves the frames to whoever sees them, and gives back an empty body.
+    #[cfg(feature = "compat")]
+    pub(crate) fn counting(mut self) -> Self {
+        self.keeps = false;
+        self
     }
 
     /// Whether the body has been asked for: then the client was told to continue.
@@ -95,7 +112,7 @@ impl Collector {
 
     /// Whether the body is longer than the limit, with so many bytes to come.
     fn is_too_much(&self, more: u64) -> bool {
-        self.body.len().saturating_add(more) > self.limit
+        self.seen.saturating_add(more) > self.limit
     }
 
     /// Reads on; `on_frame` sees each frame as soon as it is in, and whether it is known to be the
@@ -151,7 +168,10 @@ impl Collector {
                     }
                     let is_last = body.is_end_stream();
                     on_frame(&data, is_last);
-                    self.body.push(data);
+                    self.seen += data.len() as u64;
+                    if self.keeps {
+                        self.body.push(data);
+                    }
                     if is_last {
                         return Poll::Ready(Ok(std::mem::take(&mut self.body)));
                     }
@@ -175,7 +195,7 @@ impl Collector {
             .deadline
             .get_or_insert_with(|| (Instant::now(), Box::pin(tokio::time::sleep(self.grace))));
         while sleep.as_mut().poll(cx).is_ready() {
-            let earned = Duration::from_millis(self.body.len().saturating_mul(1000) / MIN_RATE);
+            let earned = Duration::from_millis(self.seen.saturating_mul(1000) / MIN_RATE);
             let due = *start + self.grace + earned;
             if due <= Instant::now() {
                 return true;

@@ -15,16 +15,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-#[cfg(feature = "compat")]
-use bytes::BytesMut;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 mod collect;
 
+#[cfg(feature = "sign")]
+pub(crate) use self::collect::check_encoding;
+#[cfg(feature = "compat")]
+pub(crate) use self::collect::unsupported_encoding;
 #[cfg(any(feature = "sign", feature = "compat"))]
-pub(crate) use self::collect::{CollectError, Collector, check_encoding};
+pub(crate) use self::collect::{CollectError, Collector};
 
 /// Any error, as Tower passes it around.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -73,11 +75,8 @@ impl Buffered {
             (None, None) => Bytes::new(),
             (Some(only), None) => only,
             (first, rest) => {
-                let frames = first.into_iter().chain(rest.into_iter().flatten());
-                let mut whole =
-                    BytesMut::with_capacity(usize::try_from(self.remaining).unwrap_or(0));
-                frames.for_each(|frame| whole.extend_from_slice(&frame));
-                whole.freeze()
+                let frames: Vec<Bytes> = first.into_iter().chain(rest.into_iter().flatten()).collect();
+                frames.concat().into()
             }
         }
     }

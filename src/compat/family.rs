@@ -302,7 +302,7 @@ const CLAUDE_ALWAYS: Family = Family {
 
 const NOVA: Family = Family {
     key: "amazon.nova",
-    top_k: TopK::Nova,  // AWS; traffic
+    top_k: TopK::Nova,                 // AWS; traffic
     in_results: Inside::ImagesAndText, // traffic: "extraneous key [toolResult]"
     cache: Cache::Text, // AWS: "fields that accept cache checkpoints: system, messages"
     ..PLAIN
@@ -427,8 +427,14 @@ mod tests {
                 "arn:aws:bedrock:us-east-1:123456789012:default-prompt-router/anthropic.claude:1",
                 "",
             ),
-            ("arn:aws:bedrock:us-east-1:123456789012:prompt-router/grok1llama", ""),
-            ("arn:aws:sagemaker:us-east-1:123456789012:endpoint/my-llama", ""),
+            (
+                "arn:aws:bedrock:us-east-1:123456789012:prompt-router/grok1llama",
+                "",
+            ),
+            (
+                "arn:aws:sagemaker:us-east-1:123456789012:endpoint/my-llama",
+                "",
+            ),
             ("anthropic.claude-3-haiku-20240307-v1:0", "claude-3-"),
             ("us-gov.amazon.nova-pro-v1:0", "amazon.nova"),
             ("global.amazon.nova-2-lite-v1:0", "amazon.nova-2"),

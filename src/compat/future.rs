@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response, response};
 use http_body::Body;
@@ -15,16 +15,14 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::body::{CompatBody, Events};
-use super::error::OpenAiError;
+use super::collecting::{Collecting, failed};
 use super::head;
 use super::layer::Settings;
+use super::reading::{Encoding, Reading};
 use super::translation::Translation;
-use crate::body::{BoxError, Buffered, CollectError, Collector, RequestBody, ResponseBody};
-use crate::context::{Context, Told};
-use crate::reject::{Drain, Manner, Rejection};
-
-/// Longest answer that is read to learn what it complains of, in bytes.
-const MAX_ERROR: usize = 64 * 1024;
+use crate::body::{BoxError, CollectError, RequestBody, ResponseBody};
+use crate::context::Context;
+use crate::reject::{Drain, Manner, Rejection, RejectionKind};
 
 pin_project! {
     /// The response future of [`OpenAiCompat`](super::OpenAiCompat).
@@ -53,7 +51,11 @@ pin_project! {
         /// An answer that is not streamed, or an error, is read.
         Collecting { answer: Option<Collecting<R>> },
         /// A stream has to begin before its head can be given.
-        Beginning { head: Option<response::Parts>, events: Option<Events<R>> },
+        Beginning {
+            head: Option<response::Parts>,
+            events: Option<Events<R>>,
+            translation: Option<Translation>,
+        },
     }
 }
 
@@ -64,6 +66,7 @@ pub(super) struct Asked {
     pub(super) manner: Manner,
     /// The caller's own Bedrock API key pays.
     pub(super) own_key: bool,
+    pub(super) encoding: Encoding,
 }
 
 /// A request that has not been read yet.
@@ -72,16 +75,7 @@ struct Unsent<S> {
     ready: S,
     head: Parts,
     region: Arc<str>,
-    collector: Collector,
-}
-
-/// An answer that is read whole.
-struct Collecting<R> {
-    head: response::Parts,
-    body: R,
-    read: BytesMut,
-    limit: usize,
-    translation: Translation,
+    reading: Reading,
 }
 
 impl<S, B, F, R> ResponseFuture<S, B, F, R> {
@@ -107,12 +101,11 @@ impl<S, B, F, R> ResponseFuture<S, B, F, R> {
     }
 
     pub(super) fn reading(asked: Asked, region: Arc<str>, head: Parts, body: B, ready: S) -> Self {
-        let settings = &asked.settings;
         let unsent = Unsent {
             ready,
             head,
             region,
-            collector: Collector::new(settings.body_limit, settings.body_grace),
+            reading: Reading::new(&asked.settings),
         };
         Self {
             body: Some(body),
@@ -128,18 +121,25 @@ impl<S> Unsent<S> {
     fn send<B, R>(
         mut self,
         asked: &Asked,
-        read: Result<Buffered, CollectError>,
+        read: Result<Bytes, CollectError>,
     ) -> Result<State<S::Future, R>, Rejection>
     where
         S: Service<Request<RequestBody<B>>, Response = Response<R>>,
     {
         let (settings, context) = (&asked.settings, &asked.context);
-        let body = read.map_err(|error| error.refusal(settings.body_limit))?;
-        context.set_request_size(body.len());
+        let limit = settings.body_limit;
+        let body = read.map_err(|error| error.refusal(limit))?;
+        context.set_request_size(body.len() as u64);
+        let body = asked.encoding.decode(body, limit)?;
         let policy = context.policy(&settings.policy);
-        let mut translation = Translation::of_bytes(&body.into_bytes(), policy)?;
-        head::translate(&mut self.head, &translation, settings)?;
+        let mut translation = Translation::of_bytes(&body, policy)?;
+        head::translate(&mut self.head, &translation, settings, asked.own_key)?;
         context.set_translated(&self.head.uri, self.region);
+        if let Some(route) = context.route() {
+            policy
+                .admits(&route)
+                .map_err(|problem| Rejection::new(RejectionKind::NotAllowed, problem))?;
+        }
         let body = translation.take_body();
         let request = Request::from_parts(self.head, RequestBody::from(body));
         Ok(State::Calling {
@@ -178,7 +178,7 @@ where
                     let (Some(unsent), Some(body)) = (this.unsent.as_mut(), body) else {
                         return Poll::Pending;
                     };
-                    let read = ready!(unsent.collector.poll(body, cx, |_, _| ()));
+                    let read = ready!(unsent.reading.poll(body, cx));
                     if matches!(read, Ok(_) | Err(CollectError::Broken(_))) {
                         // It has ended: it is not held any longer, nor polled again.
                         this.body.set(None);
@@ -188,7 +188,7 @@ where
                         return Poll::Pending;
                     };
                     // A client that has been told to go on is heard out.
-                    asked.manner.awaits_continue &= !unsent.collector.has_begun();
+                    asked.manner.awaits_continue &= !unsent.reading.has_begun();
                     match unsent.send::<B, R>(asked, read) {
                         Ok(calling) => calling,
                         Err(rejection) => asked.refuse(rejection),
@@ -203,32 +203,43 @@ where
                     else {
                         return Poll::Ready(Ok(plain(response)));
                     };
-                    // A refusal of an inner layer speaks OpenAI's language already.
-                    if response.extensions().get::<Rejection>().is_some() {
-                        return Poll::Ready(Ok(plain(response)));
+                    if let Some(rejection) = response.extensions().get::<Rejection>().cloned() {
+                        let (head, _) = response.into_parts();
+                        let dialect = asked.manner.dialect;
+                        let refusal = head::translated_refusal(head, rejection, dialect);
+                        return Poll::Ready(Ok(refusal));
                     }
-                    asked.read(response, translation)
+                    asked.receive(response, translation)
                 }
                 StateProj::Collecting { answer } => {
-                    if let Some(answer) = answer.as_mut() {
-                        ready!(answer.poll(cx));
-                    }
-                    let (Some(asked), Some(answer)) = (&*this.asked, answer.take()) else {
+                    let (Some(asked), Some(collecting)) = (&*this.asked, answer.as_mut()) else {
                         return Poll::Pending;
                     };
-                    return Poll::Ready(Ok(asked.translate(answer)));
+                    let end = ready!(collecting.poll(&asked.settings, cx));
+                    let Some(answer) = answer.take() else {
+                        return Poll::Pending;
+                    };
+                    return Poll::Ready(Ok(answer.complete(end, asked)));
                 }
-                StateProj::Beginning { head, events } => {
+                StateProj::Beginning {
+                    head,
+                    events,
+                    translation,
+                } => {
                     let Some(begun) = events else {
                         return Poll::Pending;
                     };
                     let begun = ready!(begun.poll_begin(cx));
-                    let (Some(head), Some(events)) = (head.take(), events.take()) else {
+                    let answer = (head.take(), events.take(), translation.take());
+                    let (Some(mut head), Some(events), Some(translation)) = answer else {
                         return Poll::Pending;
                     };
                     return Poll::Ready(Ok(match begun {
-                        Ok(()) => Response::from_parts(head, CompatBody::events(events)),
-                        Err(error) => failed(head, &error),
+                        Ok(()) => {
+                            head::describe(&mut head, &translation);
+                            Response::from_parts(head, CompatBody::events(events))
+                        }
+                        Err(error) => failed(head, &error, &translation),
                     }));
                 }
             };
@@ -240,115 +251,41 @@ where
 impl Asked {
     fn refuse<F, R>(&self, rejection: Rejection) -> State<F, R> {
         let rejection = self.context.rejected(rejection);
-        let response = rejection.into_response(self.manner.dialect);
         State::Draining {
             drain: Drain::new(self.manner),
-            answer: Some(response.map(CompatBody::plain)),
+            answer: Some(head::refusal(rejection, self.manner.dialect)),
         }
     }
 
-    /// How this answer is to be read.
-    fn read<F, R>(&self, response: Response<R>, translation: Translation) -> State<F, R>
+    /// How this answer is to be read on.
+    fn receive<F, R>(&self, response: Response<R>, translation: Translation) -> State<F, R>
     where
         R: Body<Data = Bytes> + Unpin,
     {
-        let (mut head, body) = response.into_parts();
-        let (wanted, limit) = match translation.is_stream() {
-            true => ("application/vnd.amazon.eventstream", MAX_ERROR),
-            false => ("application/json", self.settings.body_limit),
+        let (head, body) = response.into_parts();
+        let wanted = match translation.is_stream() {
+            true => "application/vnd.amazon.eventstream",
+            false => "application/json",
         };
         let is_answer = head.status.is_success() && head::is_type(&head.headers, wanted);
         if is_answer && translation.is_stream() {
             let id = head::answer_id(&head.headers);
             let chunks = translation.chunks(&id, head::created());
-            head::describe(&mut head, &translation);
             let context = self.context.clone();
             let events = Events::new(body, chunks, context, self.settings.keep_alive);
             return State::Beginning {
                 head: Some(head),
                 events: Some(events),
+                translation: Some(translation),
             };
         }
-        let limit = if is_answer { limit } else { MAX_ERROR };
-        let answer = Some(Collecting {
-            head,
-            body,
-            read: BytesMut::new(),
-            limit,
-            translation,
-        });
+        let answer = Some(Collecting::new(head, body, is_answer, translation));
         State::Collecting { answer }
-    }
-
-    /// The completion that a whole answer amounts to, or the error.
-    fn translate<R>(&self, answer: Collecting<R>) -> Response<CompatBody<R>> {
-        let Collecting {
-            mut head,
-            read,
-            translation,
-            ..
-        } = answer;
-        let completion = if !head.status.is_success() {
-            let (status, headers) = (head.status, &head.headers);
-            Err(OpenAiError::of_answer(status, headers, &read, self.own_key))
-        } else if translation.is_stream() || !head::is_type(&head.headers, "application/json") {
-            Err(OpenAiError::of_unexpected_answer(&head.headers, &read))
-        } else {
-            let id = head::answer_id(&head.headers);
-            translation.told_completion(&read, &id, head::created())
-        };
-        match completion {
-            Ok((json, told)) => {
-                self.context.tell(told);
-                head::describe(&mut head, &translation);
-                Response::from_parts(head, CompatBody::plain(ResponseBody::own(json)))
-            }
-            Err(error) => {
-                let fault = match error.fault() {
-                    "" => error.to_string(),
-                    fault => fault.to_owned(),
-                };
-                self.context.tell(Told {
-                    fault: Some(fault),
-                    ..Told::default()
-                });
-                failed(head, &error)
-            }
-        }
-    }
-}
-
-impl<R: Body<Data = Bytes> + Unpin> Collecting<R> {
-    /// Reads on; completes at the end, wherever that is. What is cut short is no valid JSON.
-    fn poll(&mut self, cx: &mut Task<'_>) -> Poll<()> {
-        while self.read.len() <= self.limit {
-            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-                Some(Ok(frame)) => {
-                    if let Some(data) = frame.data_ref() {
-                        self.read.extend_from_slice(data);
-                    }
-                }
-                Some(Err(_)) => {
-                    self.read.clear();
-                    break;
-                }
-                None => break,
-            }
-        }
-        Poll::Ready(())
     }
 }
 
 fn plain<R>(response: Response<R>) -> Response<CompatBody<R>> {
     response.map(|body| CompatBody::plain(ResponseBody::inner(body)))
-}
-
-/// The answer that says `error`, on the head of the upstream's.
-fn failed<R>(mut head: response::Parts, error: &OpenAiError) -> Response<CompatBody<R>> {
-    head::strip(&mut head);
-    head.status = error.status();
-    error.write_headers(&mut head.headers);
-    Response::from_parts(head, CompatBody::plain(ResponseBody::own(error.to_json())))
 }
 
 impl<S, B, F, R> fmt::Debug for ResponseFuture<S, B, F, R> {

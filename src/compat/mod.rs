@@ -24,8 +24,8 @@
 //!
 //! # Refusal
 //! OpenAI's error object: 400 with `param` and `code` for what the caller has to change, 404
-//! (`model_not_found`) for a model with no such name, 405 with `Allow`, 413 over the limit, 415 for
-//! a compressed body, 400 for a request that the caller signed for AWS, since its signature cannot
+//! (`model_not_found`) for a model with no such name, 405 with `Allow`, 413 over the limit, as sent or
+//! decoded, 415 for a body that is compressed by anything but gzip, 400 for a request that the caller signed for AWS, since its signature cannot
 //! cover the translation. Errors of Bedrock's are translated:
 //!
 //! | Bedrock | HTTP | type / code |
@@ -48,7 +48,8 @@
 //! Inside [`GatewayAuthLayer`](crate::GatewayAuthLayer), whose token OpenAI's SDKs send as their API
 //! key; outside [`BedrockPathRewriteLayer`](crate::BedrockPathRewriteLayer) and
 //! [`SigV4SigningLayer`](crate::SigV4SigningLayer), which see a request to Bedrock's Converse and
-//! apply their own rules to it: allow-lists, host, signature. Retries belong inside of it.
+//! apply their own rules to it: allow-lists, host, signature. Of the caller's headers those go inward
+//! that Bedrock knows. Retries belong inside rewriting and outside of signing, as ever.
 //!
 //! # Deployment
 //! A compressing layer outside must leave `text/event-stream` alone, as `tower_http`'s does by
@@ -60,7 +61,7 @@
 //!
 //! # Cost
 //! A request is parsed once and written once; base64 data is neither decoded nor copied in between.
-//! A stream holds one frame at most. The inner service must be [`Clone`], since the request is read
+//! A stream holds no more than what came in one piece. The inner service must be [`Clone`], since the request is read
 //! before it is called, and its body [`Unpin`], since the first frame is held.
 //!
 //! # Examples
@@ -122,6 +123,7 @@
 
 mod answer;
 mod body;
+mod collecting;
 mod error;
 mod family;
 mod future;
@@ -129,6 +131,7 @@ mod head;
 mod layer;
 mod models;
 mod plan;
+mod reading;
 mod request;
 mod translation;
 

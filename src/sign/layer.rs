@@ -23,6 +23,8 @@ use super::skew::Skew;
 use crate::body::{BoxError, Buffered, DEFAULT_LIMIT, ResponseBody, check_encoding};
 use crate::context::{Context, KeyChoice, Policy, Stage};
 use crate::credentials::{Credentials, DynProvideCredentials, ProvideCredentials};
+#[cfg(feature = "rewrite")]
+use crate::forward::forwarded;
 use crate::per_thread::PerThread;
 use crate::reject::{Manner, Rejection, RejectionKind};
 use crate::route::{Operation, Surface, host_value};
@@ -295,8 +297,14 @@ impl Settings {
     /// Everything that can be decided from the head.
     fn prepare(&self, context: &Context, head: &mut Parts) -> Result<Plan, Rejection> {
         const ME: &str = "SigV4SigningLayer";
-        let ours = |value: &HeaderValue| value.is_sensitive();
-        if context.pass(Stage::Sign) && head.headers.get(AUTHORIZATION).is_some_and(ours) {
+        let proof = head
+            .headers
+            .get(AUTHORIZATION)
+            .filter(|value| value.is_sensitive());
+        let is_signed = |proof: &HeaderValue| proof.as_bytes().starts_with(b"AWS4-HMAC-SHA256");
+        // A plain request passes without a note of it: then the proof alone tells.
+        let by_another = context.is_new() && proof.is_some_and(is_signed);
+        if context.pass(Stage::Sign) && proof.is_some() || by_another {
             return Err(Rejection::misordered(ME, ME));
         }
         if head.uri.authority().is_none() {
@@ -315,7 +323,7 @@ impl Settings {
         check_encoding(&head.headers)?;
         #[cfg(feature = "rewrite")]
         if context.has_passed(Stage::Rewrite) {
-            head.headers = headers::forwarded(std::mem::take(&mut head.headers), &self.forwarded);
+            head.headers = forwarded(std::mem::take(&mut head.headers), &self.forwarded);
             return Ok(Plan::Sign);
         }
         headers::remove_stale(&mut head.headers);

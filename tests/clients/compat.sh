@@ -72,7 +72,12 @@ ask "$url/chat/completions" --http2-prior-knowledge -H "$token" -H "$json" -d "$
 expect 'curl compat: h2c' "$good" "$answer" '[ "$version" = 2 ]'
 printf %s "$body" | gzip >"$out/gzip"
 ask "$url/chat/completions" -H "$token" -H "$json" -H 'Content-Encoding: gzip' --data-binary "@$out/gzip"
-expect 'curl compat: gzip' '[ "$status" = 415 ]' 'says unsupported_encoding'
+expect 'curl compat: gzip' "$good" "$answer"
+ask "$url/chat/completions" -H "$token" -H "$json" -H 'Content-Encoding: br' --data-binary "@$out/gzip"
+expect 'curl compat: br' '[ "$status" = 415 ]' 'says unsupported_encoding'
+head -c 100000000 /dev/zero | gzip >"$out/bomb"
+ask "$url/chat/completions" -H "$token" -H "$json" -H 'Content-Encoding: gzip' --data-binary "@$out/bomb"
+expect 'curl compat: a gzip bomb' '[ "$status" = 413 ]' 'says body_too_large'
 
 # Streams.
 streamed="{\"model\":\"aws-bedrock/$model\",\"stream\":true,\"stream_options\":{\"include_usage\":true},$question}"

@@ -20,6 +20,10 @@ pub(super) struct Answer<'a> {
     pub(super) service_tier: Option<ServiceTier<'a>>,
     #[serde(borrow)]
     pub(super) additional_model_response_fields: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) trace: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) performance_config: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -218,4 +222,8 @@ pub(super) struct Metadata<'a> {
     pub(super) usage: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) service_tier: Option<ServiceTier<'a>>,
+    #[serde(borrow)]
+    pub(super) trace: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) performance_config: Option<&'a RawValue>,
 }

@@ -104,13 +104,20 @@ impl OpenAiError {
         Self::of_upstream("the model's answer broke off before its end")
     }
 
+    /// Of an answer that is longer than it may be.
+    pub(super) fn of_long_answer(limit: usize) -> Self {
+        Self::of_upstream(&format!(
+            "the model's answer is longer than the {limit} bytes that are translated: ask for a stream"
+        ))
+    }
+
     /// Of a stream that does not make a message.
     pub(super) fn of_unreadable_stream() -> Self {
         Self::of_upstream("the model's answer is damaged and cannot be read further")
     }
 
     /// Of an answer with a success status that is not what was asked for.
-    pub(super) fn of_unexpected_answer(_headers: &HeaderMap, body: &[u8]) -> Self {
+    pub(super) fn of_unexpected_answer(body: &[u8]) -> Self {
         let said = Said::in_body(body);
         match bare(&said.name) {
             "" => Self::of_upstream("the model's service gave an answer that cannot be read"),
@@ -161,6 +168,14 @@ impl OpenAiError {
     /// What AWS calls it; empty, if it is not AWS that says so.
     pub(super) fn fault(&self) -> &str {
         &self.fault
+    }
+
+    /// What the record calls it.
+    pub(super) fn name(&self) -> String {
+        match self.fault() {
+            "" => self.message.clone(),
+            fault => fault.to_owned(),
+        }
     }
 
     /// The JSON text of the error object.

@@ -108,9 +108,7 @@ impl<'de> Visitor<'de> for Check<'_, 'de> {
             self.found.keys.push(key);
             let below = self.below()?;
             if let Err(error) = map.next_value_seed(below) {
-                if let (Some(place), Some(key)) =
-                    (&mut self.found.twice, self.found.keys.get(at))
-                {
+                if let (Some(place), Some(key)) = (&mut self.found.twice, self.found.keys.get(at)) {
                     *place = format!("{key}.{place}");
                 }
                 return Err(error);

@@ -88,7 +88,10 @@ mod tests {
         }
         let body = frames.into_body();
         let frames: Vec<&Bytes> = body.frames().collect();
-        assert_eq!(frames.iter().map(|frame| frame.len()).collect::<Vec<_>>(), [10, 4990, 5001]);
+        assert_eq!(
+            frames.iter().map(|frame| frame.len()).collect::<Vec<_>>(),
+            [10, 4990, 5001]
+        );
         assert_eq!(frames[1].as_ptr(), request[10..].as_ptr());
         assert_eq!(body.len(), 10_001);
     }

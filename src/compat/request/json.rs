@@ -174,9 +174,7 @@ impl<'a> Node<'a> {
         match self {
             Self::Verbatim(raw) if raw.get().starts_with('{') => {
                 check(raw.get()).map_err(|problem| match problem {
-                    Problem::Grammar(error) => {
-                        at.refuse("invalid_json", format_args!("{error}."))
-                    }
+                    Problem::Grammar(error) => at.refuse("invalid_json", format_args!("{error}.")),
                     Problem::Twice(place) => at
                         .key(&place)
                         .invalid("the key is there twice; send it once."),

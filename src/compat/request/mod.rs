@@ -118,6 +118,7 @@ pub(super) fn translate(
         stream: stream.on,
         include_usage: stream.include_usage,
         format_tool: format_tool.as_ref().map(|tool| tool.name.clone()),
+        holds_text: output_config.is_some(),
         legacy_functions: tools.legacy,
         no_calls: tools.none_may_be_called(),
         ..Plan::default()
@@ -282,7 +283,9 @@ mod tests {
         let request = format!(
             r#"{{"model": "aws-bedrock/amazon.nova-lite-v1:0", "messages": [{{"role": "user", "content": "Hi"}}], {parameters}}}"#
         );
-        translate(request.as_bytes(), None, &Policy::new()).unwrap().plan
+        translate(request.as_bytes(), None, &Policy::new())
+            .unwrap()
+            .plan
     }
 
     #[test]

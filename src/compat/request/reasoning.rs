@@ -285,7 +285,8 @@ impl<'n> Claude<'_, 'n> {
     }
 
     fn asks_for_effort(&self) -> bool {
-        self.effort.is_some_and(|(_, effort)| effort != Effort::None)
+        self.effort
+            .is_some_and(|(_, effort)| effort != Effort::None)
     }
 
     /// It does not think, although it is to.

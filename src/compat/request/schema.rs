@@ -147,7 +147,9 @@ impl Closing {
             return Some(());
         }
         let is_object = schema.get("properties").is_some()
-            || schema.get("type").is_some_and(|kind| may_be_object(kind.text));
+            || schema
+                .get("type")
+                .is_some_and(|kind| may_be_object(kind.text));
         let is_closed = schema.get("additionalProperties").is_some();
         self.out.push('{');
         for (key, value) in schema.pairs() {
@@ -288,7 +290,10 @@ mod tests {
     fn large_combinations() {
         let names: Vec<String> = (0..40_000).map(|n| format!("\"n{n}\"")).collect();
         let required = names.join(",");
-        assert_eq!(normalised(&format!(r#"{{"anyOf":[{{"required":[{required}]}}]}}"#)), None);
+        assert_eq!(
+            normalised(&format!(r#"{{"anyOf":[{{"required":[{required}]}}]}}"#)),
+            None
+        );
         let alternatives: Vec<String> = (0..1000)
             .map(|n| format!(r#"{{"properties":{{"k":{{"const":{n}}}}},"required":["k"]}}"#))
             .collect();
@@ -298,7 +303,11 @@ mod tests {
         // The same long schema in each of many alternatives.
         let long = "x".repeat(10_000);
         let alternatives: Vec<String> = (0..1000)
-            .map(|n| format!(r##"{{"allOf":[{{"$ref":"#/$defs/A"}}],"properties":{{"k":{{"const":{n}}}}}}}"##))
+            .map(|n| {
+                format!(
+                    r##"{{"allOf":[{{"$ref":"#/$defs/A"}}],"properties":{{"k":{{"const":{n}}}}}}}"##
+                )
+            })
             .collect();
         let union = format!(
             r#"{{"oneOf":[{}],"$defs":{{"A":{{"properties":{{"k":{{"title":"{long}"}}}}}}}}}}"#,

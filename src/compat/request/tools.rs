@@ -181,10 +181,7 @@ impl<'n> Tools<'n> {
             // What the history calls has to be known.
             tools.extend(called.into_iter().map(placeholder));
         }
-        Ok((!tools.is_empty()).then_some(ToolConfig {
-            tools,
-            tool_choice,
-        }))
+        Ok((!tools.is_empty()).then_some(ToolConfig { tools, tool_choice }))
     }
 }
 

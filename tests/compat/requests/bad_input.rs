@@ -200,7 +200,7 @@ fn escaped_base64() {
     );
     let translation = Translation::of(body.as_bytes(), &Policy::new()).unwrap();
     let body = translation.body();
-        let body = std::str::from_utf8(&body).unwrap();
+    let body = std::str::from_utf8(&body).unwrap();
     assert!(body.contains(r#"{"bytes":"/9j+QQ=="}"#), "{body}");
 }
 
