@@ -75,7 +75,10 @@ impl Buffered {
             (None, None) => Bytes::new(),
             (Some(only), None) => only,
             (first, rest) => {
-                let frames: Vec<Bytes> = first.into_iter().chain(rest.into_iter().flatten()).collect();
+                let frames: Vec<Bytes> = first
+                    .into_iter()
+                    .chain(rest.into_iter().flatten())
+                    .collect();
                 frames.concat().into()
             }
         }

@@ -36,6 +36,7 @@ mod openai;
 mod parts;
 mod path;
 mod reasoning;
+mod replay;
 mod schema;
 mod tools;
 mod tree;
