@@ -333,13 +333,23 @@ fn bodies_that_ask_for_too_much() {
         r#"{{"model": "aws-bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0", {HI}, "response_format": {{"type": "json_schema", "json_schema": {{"name": "a", "schema": {open}{{"title":"{long}"}}{close}}}}}}}"#
     );
     for (what, body, is_fine) in [
-        ("calls of one id", format!("{{{MODEL}, \"messages\": [{turns}]}}"), true),
+        (
+            "calls of one id",
+            format!("{{{MODEL}, \"messages\": [{turns}]}}"),
+            true,
+        ),
         (
             "required",
-            function(&format!(r#"{{"anyOf":[{{"required":[{names}]}},{{"required":[{names}]}}]}}"#)),
+            function(&format!(
+                r#"{{"anyOf":[{{"required":[{names}]}},{{"required":[{names}]}}]}}"#
+            )),
             false,
         ),
-        ("alternatives", function(&format!(r#"{{"oneOf":[{alternatives}]}}"#)), true),
+        (
+            "alternatives",
+            function(&format!(r#"{{"oneOf":[{alternatives}]}}"#)),
+            true,
+        ),
         ("a deep schema", strict, true),
         (
             "assistants in a row",
@@ -351,7 +361,10 @@ fn bodies_that_ask_for_too_much() {
         ),
         (
             "unknown keys",
-            format!("{{{MODEL}, {HI}, {}}}", join(100_000, &|n| format!("\"x{n}\":1"))),
+            format!(
+                "{{{MODEL}, {HI}, {}}}",
+                join(100_000, &|n| format!("\"x{n}\":1"))
+            ),
             true,
         ),
         (
@@ -369,8 +382,17 @@ fn bodies_that_ask_for_too_much() {
         let start = std::time::Instant::now();
         let translated = Translation::of(body.as_bytes(), &Policy::new());
         let took = start.elapsed();
-        assert_eq!(translated.is_ok(), is_fine, "{what}: {:?}", translated.err());
-        assert!(took.as_secs() < 20, "{what}, {} bytes: {took:?}", body.len());
+        assert_eq!(
+            translated.is_ok(),
+            is_fine,
+            "{what}: {:?}",
+            translated.err()
+        );
+        assert!(
+            took.as_secs() < 20,
+            "{what}, {} bytes: {took:?}",
+            body.len()
+        );
         println!("{what}: {} bytes, {took:?}", body.len());
     }
 }
@@ -407,4 +429,70 @@ fn depth() {
     let body = format!(r#"{{{MODEL}, {HI}, "x": {}}}"#, nested(100));
     let translation = Translation::of(body.as_bytes(), &Policy::new()).unwrap();
     assert_eq!(translation.dropped(), ["x"]);
+}
+
+/// Each parameter of the contract with values of all types: one that is refused is refused by its
+/// name, and each parameter refuses some.
+#[test]
+fn wrong_types_of_every_parameter() {
+    let contract = include_str!("../../../src/compat/contract.md");
+    let rows = contract.lines().filter_map(|line| line.strip_prefix("| `"));
+    let cells = rows.filter_map(|row| row.split(" | ").next());
+    let cells = cells.filter(|cell| !cell.contains(['.', '[', '\u{2026}']));
+    let names: Vec<&str> = cells
+        .flat_map(|cell| cell.split(", "))
+        .map(|name| name.trim_matches('`'))
+        .collect();
+    assert!(names.len() > 40);
+    let good = serde_json::json!({
+        "model": "aws-bedrock/amazon.nova-lite-v1:0",
+        "messages": [{"role": "user", "content": "Hi"}],
+        "tools": [{"type": "function", "function": {"name": "a"}}],
+    });
+    for name in names {
+        let mut refused = 0;
+        for value in [
+            "true",
+            "-1",
+            "1.5",
+            "9223372036854775808",
+            "\"text\"",
+            "\"\"",
+            "[]",
+            "[[]]",
+            "[{\"a\": 1}]",
+            "{}",
+            "{\"a\": {\"b\": []}}",
+            "{\"type\": [], \"name\": 1}",
+        ] {
+            let mut request = good.clone();
+            request[name] = serde_json::from_str(value).unwrap();
+            let Err(rejection) = Translation::of(request.to_string().as_bytes(), &Policy::new())
+            else {
+                continue;
+            };
+            refused += 1;
+            let param = rejection.param().unwrap_or_default();
+            assert!(param.starts_with(name), "{name}: {value}: {rejection}");
+            assert!(
+                [400, 404].contains(&rejection.status().as_u16()),
+                "{rejection}"
+            );
+        }
+        // What may be anything.
+        assert!(refused > 1 || name == "moderation", "{name}: {refused}");
+    }
+}
+
+/// A chat of two kilobytes takes few allocations.
+#[test]
+fn few_allocations() {
+    let text = "word ".repeat(400);
+    let request = bytes::Bytes::from(format!(
+        r#"{{{MODEL}, "messages": [{{"role": "system", "content": "Be brief."}}, {{"role": "user", "content": "{text}"}}], "max_tokens": 64, "temperature": 0.5}}"#
+    ));
+    let counted = allocation_counter::measure(|| {
+        drop(Translation::of_bytes(&request, &Policy::new()));
+    });
+    assert!(counted.count_total <= 20, "{counted:?}");
 }
