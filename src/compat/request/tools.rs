@@ -121,9 +121,10 @@ impl<'n> Tools<'n> {
         self.is_forced && family.forced_tool
     }
 
-    /// Whether a call would not be the client's.
-    pub(super) fn none_may_be_called(&self) -> bool {
-        self.list.is_empty() || self.choice.is_never()
+    /// Whether a call would not be the client's: it forbids them, or gave no tools, so that the
+    /// model knows of those only that the history calls.
+    pub(super) fn none_may_be_called(&self, called: &[Cow<'n, str>]) -> bool {
+        self.choice.is_never() || self.list.is_empty() && !called.is_empty()
     }
 
     /// What Converse is told of tools: these, those that the history calls, and `format`, which
