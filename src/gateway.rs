@@ -1,7 +1,7 @@
 //! The whole stack in one call.
 //!
 //! ```text
-//! ObservabilityLayer ▶ GatewayAuthLayer ▶ BedrockPathRewriteLayer ▶ SigV4SigningLayer ▶ UpstreamLayer ▶ HyperClient
+//! ObservabilityLayer ▶ GatewayAuthLayer ▶ OpenAiCompatLayer ▶ BedrockPathRewriteLayer ▶ SigV4SigningLayer ▶ UpstreamLayer ▶ HyperClient
 //! ```
 //!
 //! A [`Gateway`] is a nameable, cheaply cloned service that takes any request body and never
@@ -33,7 +33,9 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::sync::Arc;
 use std::task::{Context as Task, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, Request, Response};
@@ -43,6 +45,7 @@ use tower_service::Service;
 
 use crate::auth::{Authenticate, GatewayAuth, GatewayAuthLayer};
 use crate::body::{BoxError, ResponseBody};
+use crate::compat::{CompatBody, OpenAiCompat, OpenAiCompatLayer};
 use crate::context::{Policy, Timeouts};
 use crate::credentials::{ProvideCredentials, StoredKeys};
 use crate::error::ConfigError;
@@ -53,11 +56,13 @@ use crate::sign::{SigV4Signing, SigV4SigningLayer, SignedHeaders};
 use crate::upstream::{HyperClient, TimedBody, Upstream, UpstreamLayer, UpstreamResponse};
 
 /// The stack that a [`Gateway`] is.
-type Stack = Observability<GatewayAuth<BedrockPathRewrite<SigV4Signing<Upstream<HyperClient>>>>>;
+type Stack = Observability<
+    GatewayAuth<OpenAiCompat<BedrockPathRewrite<SigV4Signing<Upstream<HyperClient>>>>>,
+>;
 
 /// The response body of a [`Gateway`].
 pub type GatewayBody = ObservedBody<
-    ResponseBody<ResponseBody<ResponseBody<ResponseBody<TimedBody<UpstreamResponse>>>>>,
+    ResponseBody<CompatBody<ResponseBody<ResponseBody<ResponseBody<TimedBody<UpstreamResponse>>>>>>,
 >;
 
 /// A gateway to Bedrock. See the [module docs](self).
@@ -70,6 +75,7 @@ impl Gateway {
         GatewayBuilder {
             auth: None,
             sign: SigV4SigningLayer::new(StoredKeys::new()),
+            compat: OpenAiCompatLayer::new(),
             rewrite: BedrockPathRewriteLayer::new(),
             endpoints: Endpoints::aws(),
             observe: ObservabilityLayer::new(),
@@ -109,6 +115,7 @@ impl fmt::Debug for Gateway {
 pub struct GatewayBuilder {
     auth: Option<GatewayAuthLayer>,
     sign: SigV4SigningLayer,
+    compat: OpenAiCompatLayer,
     rewrite: BedrockPathRewriteLayer,
     endpoints: Endpoints,
     observe: ObservabilityLayer,
@@ -129,6 +136,8 @@ impl GatewayBuilder {
     /// With whose keys requests are signed that carry no credentials of their own. Without it,
     /// there are none.
     pub fn credentials(mut self, provider: impl ProvideCredentials) -> Self {
+        let provider = Arc::new(provider);
+        self.compat = self.compat.with_credentials(Arc::clone(&provider));
         self.sign = self.sign.with_provider(provider);
         self
     }
@@ -141,12 +150,14 @@ impl GatewayBuilder {
 
     /// Where the gateway's paths begin.
     pub fn routes(mut self, routes: RouteConfig) -> Self {
+        self.compat = self.compat.with_routes(routes.clone());
         self.rewrite = self.rewrite.with_routes(routes);
         self
     }
 
     /// What callers may do whose principal has no policy of its own.
     pub fn policy(mut self, policy: Policy) -> Self {
+        self.compat = self.compat.with_policy(policy.clone());
         self.rewrite = self.rewrite.with_policy(policy.clone());
         self.sign = self.sign.with_policy(policy);
         self
@@ -166,14 +177,32 @@ impl GatewayBuilder {
         self
     }
 
-    /// Longest request body that is signed, in bytes.
+    /// The region of requests to the OpenAI-compatible API whose credentials do not say one.
+    ///
+    /// # Errors
+    /// If it is not the name of a region.
+    pub fn region(mut self, region: &str) -> Result<Self, ConfigError> {
+        self.compat = self.compat.with_region(region)?;
+        Ok(self)
+    }
+
+    /// How often a stream of the OpenAI-compatible API without news gets a comment, see
+    /// [`with_keep_alive`](OpenAiCompatLayer::with_keep_alive).
+    pub fn keep_alive(mut self, every: impl Into<Option<Duration>>) -> Self {
+        self.compat = self.compat.with_keep_alive(every);
+        self
+    }
+
+    /// Longest request body that is signed or translated, in bytes.
     pub fn body_limit(mut self, limit: usize) -> Self {
+        self.compat = self.compat.with_body_limit(limit);
         self.sign = self.sign.with_body_limit(limit);
         self
     }
 
     /// Forwards this header of clients too.
     pub fn forwarded_header(mut self, name: HeaderName) -> Self {
+        self.compat = self.compat.with_forwarded_header(name.clone());
         self.sign = self.sign.with_forwarded_header(name);
         self
     }
@@ -220,7 +249,8 @@ impl GatewayBuilder {
             .rewrite
             .with_endpoints(self.endpoints.dialled_by_client());
         let upstream = self.upstream.layer(client);
-        let stack = auth.layer(rewrite.layer(self.sign.layer(upstream)));
+        let bedrock = rewrite.layer(self.sign.layer(upstream));
+        let stack = auth.layer(self.compat.layer(bedrock));
         Ok(Gateway(self.observe.layer(stack)))
     }
 }

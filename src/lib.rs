@@ -7,8 +7,8 @@
 //! async fn(Request<B>) -> Result<Response<GatewayBody>, Infallible>
 //!
 //!              ┌─ observe ─────────────────────────────────────────────────┐
-//!  request ──▶ │ auth ▶ rewrite ▶ sign (◀ credentials) ▶ upstream          │──▶ Bedrock
-//!  response ◀──│ ◀─────────────────────── event stream ◀───────────────────│◀──
+//!  request ──▶ │ auth ▶ compat ▶ rewrite ▶ sign (◀ credentials) ▶ upstream │──▶ Bedrock
+//!  response ◀──│ ◀───── compat ◀────────── event stream ◀──────────────────│◀──
 //!              └─ first byte · tokens · how it ended ──────────────────────┘
 //! ```
 //!
@@ -16,6 +16,7 @@
 //! |---|---|---|
 //! | [`ObservabilityLayer`] | what happened? | `observe` |
 //! | [`GatewayAuthLayer`] | who is calling? | `auth` |
+//! | [`OpenAiCompatLayer`] | what would OpenAI's request be at Bedrock? | `compat` |
 //! | [`BedrockPathRewriteLayer`] | where does it go? | `rewrite` |
 //! | [`SigV4SigningLayer`] | with whose keys? prove it | `sign` |
 //! | [`UpstreamLayer`] | what if the upstream fails? | `upstream` |
@@ -30,6 +31,7 @@
 //! ```
 //! use tower::ServiceBuilder;
 //! use tower_bedrock::auth::{GatewayAuthLayer, GatewayTokens, Gateways};
+//! use tower_bedrock::compat::OpenAiCompatLayer;
 //! use tower_bedrock::credentials::{Credentials, StoredKey, StoredKeys};
 //! use tower_bedrock::observe::{ObservabilityLayer, Tracing};
 //! use tower_bedrock::rewrite::BedrockPathRewriteLayer;
@@ -45,6 +47,7 @@
 //! let gateway = ServiceBuilder::new()
 //!     .layer(ObservabilityLayer::new().with_sink(Tracing::new())) // one record per request
 //!     .layer(GatewayAuthLayer::new(gateways)) // lets token holders in
+//!     .layer(OpenAiCompatLayer::new().with_credentials(keys.clone())) // /compat/… to Converse
 //!     .layer(BedrockPathRewriteLayer::new()) // /v1/acme/prod/aws-bedrock/… to Bedrock's URL
 //!     .layer(SigV4SigningLayer::new(keys)) // signs for AWS
 //!     .layer(UpstreamLayer::new()) // errors become 502 and 504
@@ -55,7 +58,7 @@
 //! ```
 //!
 //! # Order
-//! From the outside in: observe, auth, rewrite, sign, upstream. What is wrong about an order is
+//! From the outside in: observe, auth, compat, rewrite, sign, upstream. What is wrong about an order is
 //! answered with 500 `StackMisordered`, naming both layers. No layer changes the error type but
 //! [`UpstreamLayer`], behind which nothing fails any more: a refusal is a
 //! response, with its [`Rejection`] in the extensions.
@@ -70,6 +73,7 @@
 //! | `rewrite` (default) | [`rewrite`] | |
 //! | `sign` (default) | [`sign`], [`credentials`] | `aws-sigv4` and what it needs, `zeroize` |
 //! | `observe` (default) | [`observe`] | `uuid`, `time`, `serde` |
+//! | `compat` | [`compat`] | `serde` |
 //! | `upstream` | [`upstream::UpstreamLayer`] | `tower` |
 //! | `client` | [`upstream::HyperClient`] | `hyper-util`, `rustls` with `ring` |
 //! | `gateway` | [`Gateway`]: all of the above | |
@@ -77,8 +81,8 @@
 //! | `full` | everything | |
 //!
 //! # Not supported
-//! `InvokeModelWithBidirectionalStream`, the OpenAI-compatible endpoint, caching, limits and
-//! retries.
+//! `InvokeModelWithBidirectionalStream`, OpenAI's APIs other than chat completions, caching, limits
+//! and retries.
 //!
 //! # Limits of the server before it
 //! What hyper itself refuses never reaches a layer, so it has no envelope, no log id and no
@@ -112,6 +116,9 @@ pub mod body;
 pub mod reject;
 
 pub mod eventstream;
+
+#[cfg(any(feature = "sign", feature = "compat"))]
+mod forward;
 #[cfg(feature = "sign")]
 mod per_thread;
 
@@ -120,6 +127,9 @@ pub mod observe;
 
 #[cfg(feature = "auth")]
 pub mod auth;
+
+#[cfg(feature = "compat")]
+pub mod compat;
 
 #[cfg(feature = "rewrite")]
 pub mod rewrite;
@@ -141,6 +151,8 @@ pub mod emulator;
 
 #[cfg(feature = "auth")]
 pub use self::auth::GatewayAuthLayer;
+#[cfg(feature = "compat")]
+pub use self::compat::OpenAiCompatLayer;
 #[cfg(feature = "gateway")]
 #[doc(inline)]
 pub use self::gateway::{Gateway, GatewayBody, GatewayBuilder};
@@ -156,7 +168,7 @@ pub use self::upstream::UpstreamLayer;
 #[doc(inline)]
 pub use self::{
     body::BoxError,
-    context::{ClientCredentials, Context, Policy, Principal, Timeouts},
+    context::{ClientCredentials, Context, ModelAlias, Policy, Principal, Timeouts},
     error::ConfigError,
     reject::{Dialect, Rejection, RejectionKind},
     route::RouteConfig,

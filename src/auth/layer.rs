@@ -137,6 +137,13 @@ fn misordered(context: &Context) -> Option<Rejection> {
             "GatewayAuthLayer",
         ));
     }
+    #[cfg(feature = "compat")]
+    if context.has_passed(Stage::Compat) {
+        return Some(Rejection::misordered(
+            "GatewayAuthLayer",
+            "OpenAiCompatLayer",
+        ));
+    }
     #[cfg(feature = "rewrite")]
     if context.has_passed(Stage::Rewrite) {
         return Some(Rejection::misordered(

@@ -29,13 +29,17 @@ use crate::route::{Route, RouteConfig, Spans};
 mod credential;
 mod policy;
 mod principal;
+#[cfg(feature = "compat")]
+mod told;
 
 pub use self::credential::{ClientCredential, KeyChoice};
-pub use self::policy::{ClientCredentials, Policy, Timeouts};
+pub use self::policy::{ClientCredentials, ModelAlias, Policy, Timeouts};
 pub use self::principal::Principal;
 
 #[cfg(feature = "rewrite")]
 pub(crate) use self::credential::{signed_headers, without_presigned};
+#[cfg(feature = "compat")]
+pub(crate) use self::told::Told;
 
 /// The facts of one request. Cloning it copies a pointer.
 #[derive(Clone)]
@@ -50,6 +54,12 @@ struct Facts {
     /// The URI as it arrived.
     inbound: OnceLock<Uri>,
     parsed: OnceLock<Parsed>,
+    /// Where the request leads that a layer of ours made of the one that arrived.
+    #[cfg(feature = "compat")]
+    translated: OnceLock<Box<Parsed>>,
+    /// What that layer read of the answer.
+    #[cfg(feature = "compat")]
+    told: OnceLock<Box<Told>>,
     manner: OnceLock<Manner>,
     principal: OnceLock<Principal>,
     key_choice: OnceLock<KeyChoice>,
@@ -82,6 +92,8 @@ pub(crate) enum Stage {
     Rewrite = 2,
     #[cfg(feature = "sign")]
     Sign = 4,
+    #[cfg(feature = "compat")]
+    Compat = 8,
 }
 
 impl Context {
@@ -121,6 +133,10 @@ impl Context {
             passed: AtomicU8::new(0),
             inbound: OnceLock::new(),
             parsed: OnceLock::new(),
+            #[cfg(feature = "compat")]
+            translated: OnceLock::new(),
+            #[cfg(feature = "compat")]
+            told: OnceLock::new(),
             manner: OnceLock::new(),
             principal: OnceLock::new(),
             key_choice: OnceLock::new(),
@@ -145,9 +161,9 @@ impl Context {
         self.0.inbound.get()
     }
 
-    /// The parsed path, once it is known.
+    /// The parsed path, once it is known; that of the translated request, once there is one.
     pub fn route(&self) -> Option<Route<'_>> {
-        let parsed = self.0.parsed.get()?;
+        let parsed = self.parsed()?;
         let uri = parsed.uri.as_ref().or(self.inbound())?;
         Some(parsed.spans.on(uri.path()))
     }
@@ -213,7 +229,7 @@ impl Context {
         config: &RouteConfig,
     ) -> Result<Route<'a>, Rejection> {
         let path = uri.path();
-        if let Some(parsed) = self.0.parsed.get() {
+        if let Some(parsed) = self.parsed() {
             return match parsed.len == path.len() {
                 true => Ok(parsed.spans.on(path)),
                 false => Err(Rejection::new(
@@ -233,13 +249,55 @@ impl Context {
         Ok(self.0.parsed.get_or_init(|| parsed).spans.on(path))
     }
 
-    #[cfg(any(feature = "rewrite", feature = "observe"))]
+    fn parsed(&self) -> Option<&Parsed> {
+        #[cfg(feature = "compat")]
+        if let Some(translated) = self.0.translated.get() {
+            return Some(translated);
+        }
+        self.0.parsed.get()
+    }
+
+    /// Notes that the request has become one of Bedrock's own at `uri`, for this region.
+    #[cfg(feature = "compat")]
+    pub(crate) fn set_translated(&self, uri: &Uri, region: Arc<str>) {
+        let Some(route) = self.route() else {
+            return;
+        };
+        let translated = Parsed {
+            spans: Spans::translated(&route, region, uri.path()),
+            len: uri.path().len(),
+            uri: Some(uri.clone()),
+        };
+        let _ = self.0.translated.set(Box::new(translated));
+    }
+
+    /// Whether the request that goes upstream is another than the one that arrived.
+    #[cfg(any(feature = "sign", feature = "observe"))]
+    pub(crate) fn is_translated(&self) -> bool {
+        #[cfg(feature = "compat")]
+        return self.0.translated.get().is_some();
+        #[cfg(not(feature = "compat"))]
+        return false;
+    }
+
+    /// Notes what the answer told that is given in another form.
+    #[cfg(feature = "compat")]
+    pub(crate) fn tell(&self, told: Told) {
+        let _ = self.0.told.set(Box::new(told));
+    }
+
+    #[cfg(all(feature = "compat", feature = "observe"))]
+    pub(crate) fn told(&self) -> Option<&Told> {
+        self.0.told.get().map(|told| &**told)
+    }
+
+    #[cfg(any(feature = "rewrite", feature = "observe", feature = "compat"))]
     pub(crate) fn set_inbound(&self, uri: Uri) {
         let _ = self.0.inbound.set(uri);
     }
 
     /// What the caller may do; the layer's own policy if its principal has none.
-    #[cfg(any(feature = "rewrite", feature = "sign"))]
+    #[cfg(any(feature = "rewrite", feature = "sign", feature = "compat"))]
     pub(crate) fn policy<'a>(&'a self, default: &'a Policy) -> &'a Policy {
         self.principal()
             .and_then(Principal::policy)
@@ -247,7 +305,7 @@ impl Context {
     }
 
     /// Decides with whose keys the request goes upstream, unless an outer layer has.
-    #[cfg(any(feature = "rewrite", feature = "sign"))]
+    #[cfg(any(feature = "rewrite", feature = "sign", feature = "compat"))]
     pub(crate) fn choose_key(
         &self,
         head: &request::Parts,
@@ -261,12 +319,23 @@ impl Context {
     }
 
     /// Notes that `stage` was passed; says whether it had been before.
-    #[cfg(any(feature = "auth", feature = "rewrite", feature = "sign"))]
+    #[cfg(any(
+        feature = "auth",
+        feature = "rewrite",
+        feature = "sign",
+        feature = "compat"
+    ))]
     pub(crate) fn pass(&self, stage: Stage) -> bool {
         self.0.passed.fetch_or(stage as u8, Ordering::Relaxed) & stage as u8 != 0
     }
 
-    #[cfg(any(feature = "auth", feature = "rewrite"))]
+    /// Whether no layer has noted anything yet.
+    #[cfg(feature = "sign")]
+    pub(crate) fn is_new(&self) -> bool {
+        self.0.passed.load(Ordering::Relaxed) == 0 && self.inbound().is_none()
+    }
+
+    #[cfg(any(feature = "auth", feature = "rewrite", feature = "compat"))]
     pub(crate) fn has_passed(&self, stage: Stage) -> bool {
         self.0.passed.load(Ordering::Relaxed) & stage as u8 != 0
     }
@@ -286,7 +355,7 @@ impl Context {
         let _ = self.0.credentials_id.set(Arc::clone(id));
     }
 
-    #[cfg(any(feature = "sign", feature = "observe"))]
+    #[cfg(any(feature = "sign", feature = "observe", feature = "compat"))]
     pub(crate) fn set_request_size(&self, size: u64) {
         self.0.request_size.store(size, Ordering::Relaxed);
     }

@@ -1,10 +1,11 @@
 //! What a caller may do.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::ConfigError;
-use crate::route::{Operation, Route, Surface, partition};
+use crate::route::{Operation, Route, Surface, check_model, partition};
 
 /// What happens to AWS credentials that a client sends itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,7 +51,64 @@ pub struct Policy {
     regions: Option<Arc<[Box<str>]>>,
     models: Option<Arc<[Box<str>]>>,
     operations: Option<Arc<[Operation]>>,
+    aliases: Option<Arc<BTreeMap<Box<str>, ModelAlias>>>,
+    strict: bool,
     timeouts: Timeouts,
+}
+
+/// What a name of the OpenAI-compatible API stands for.
+///
+/// ```
+/// use tower_bedrock::{ModelAlias, Policy};
+///
+/// # fn main() -> Result<(), tower_bedrock::ConfigError> {
+/// let profile = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc";
+/// let policy = Policy::new()
+///     .with_model_alias("gpt-4o-mini", ModelAlias::new("us.anthropic.claude-haiku-4-5-20251001-v1:0")?)?
+///     .with_model_alias("ours", ModelAlias::new(profile)?.with_family("anthropic.claude-sonnet-4-5"))?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelAlias {
+    model: Box<str>,
+    family: Option<Box<str>>,
+}
+
+impl ModelAlias {
+    /// Stands for this model: an id, an inference profile or an ARN of Bedrock's.
+    ///
+    /// # Errors
+    /// If it cannot be a model id.
+    pub fn new(model: &str) -> Result<Self, ConfigError> {
+        if !check_model(model) {
+            return Err(ConfigError::new(
+                "model alias",
+                format!("\"{model}\" is not a model id of Bedrock"),
+            ));
+        }
+        Ok(Self {
+            model: model.into(),
+            family: None,
+        })
+    }
+
+    /// Says of which kind the model is, where its id hides that (an application inference
+    /// profile, an imported model): any id of that kind, such as `anthropic.claude-sonnet-4-5`.
+    #[must_use]
+    pub fn with_family(mut self, id: &str) -> Self {
+        self.family = Some(id.into());
+        self
+    }
+
+    /// The model.
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// Of which kind it is, if that was said.
+    pub fn family(&self) -> Option<&str> {
+        self.family.as_deref()
+    }
 }
 
 impl Policy {
@@ -115,6 +173,62 @@ impl Policy {
         });
         self.operations = Some(operations.collect::<Result<_, _>>()?);
         Ok(self)
+    }
+
+    /// Lets the OpenAI-compatible API know a model by this name too.
+    ///
+    /// # Errors
+    /// If the name is taken, empty, or longer than 256 bytes.
+    pub fn with_model_alias(mut self, name: &str, alias: ModelAlias) -> Result<Self, ConfigError> {
+        if name.is_empty() || name.len() > 256 || name.chars().any(char::is_control) {
+            return Err(ConfigError::new(
+                "model alias",
+                "must have a name of 1 to 256 bytes without control characters",
+            ));
+        }
+        let aliases = self.aliases.get_or_insert_default();
+        if Arc::make_mut(aliases).insert(name.into(), alias).is_some() {
+            return Err(ConfigError::new(
+                "model alias",
+                format!("\"{name}\" is there twice"),
+            ));
+        }
+        Ok(self)
+    }
+
+    /// Whether the OpenAI-compatible API refuses parameters that Bedrock has no counterpart for.
+    /// Unless set, they are ignored and named in `x-bedrock-dropped-params`.
+    #[must_use]
+    pub fn with_strict_parameters(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
+    }
+
+    /// What `name` stands for in the OpenAI-compatible API, if it is an alias.
+    pub fn model_alias(&self, name: &str) -> Option<&ModelAlias> {
+        self.aliases.as_ref()?.get(name)
+    }
+
+    /// Whether parameters without a counterpart are refused.
+    pub fn strict_parameters(&self) -> bool {
+        self.strict
+    }
+
+    /// The names under which the OpenAI-compatible API lists models: the aliases, and the models
+    /// of the allow-list that are named in full.
+    #[cfg(feature = "compat")]
+    pub(crate) fn listed_models(&self) -> impl Iterator<Item = (&str, &str)> {
+        let allowed = |model: &str| {
+            let lists = self.models.as_ref();
+            lists.is_none_or(|models| models.iter().any(|pattern| matches(pattern, model)))
+        };
+        let aliases = self.aliases.iter().flat_map(|aliases| aliases.iter());
+        let aliases = aliases
+            .map(|(name, alias)| (&**name, alias.model()))
+            .filter(move |(_, model)| allowed(model));
+        let models = self.models.iter().flat_map(|models| models.iter());
+        let named = models.filter(|pattern| !pattern.contains('*'));
+        aliases.chain(named.map(|model| (&**model, &**model)))
     }
 
     /// How long the upstream may take for these callers.

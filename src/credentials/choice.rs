@@ -74,7 +74,7 @@ impl StoredKeys {
         let aliases = context
             .and_then(Context::route)
             .and_then(|route| self.gateways.get(route.account())?.get(route.gateway()));
-        match context.and_then(Context::key_choice) {
+        match key_choice(head) {
             Some(KeyChoice::Stored { alias: Some(alias) }) => alias
                 .to_str()
                 .ok()
@@ -90,6 +90,10 @@ impl StoredKeys {
                 }),
         }
     }
+}
+
+fn key_choice(head: &Parts) -> Option<&KeyChoice> {
+    Context::get(&head.extensions)?.key_choice()
 }
 
 fn unknown_alias(alias: &http::HeaderValue, aliases: Option<&Aliases>) -> Rejection {
@@ -119,6 +123,16 @@ impl ProvideCredentials for StoredKeys {
         head: &Parts,
     ) -> impl Future<Output = Result<Credentials, Rejection>> + Send {
         ready(self.choose(head).map(|key| key.credentials().clone()))
+    }
+
+    /// That of the chosen key. Where the caller's own Bedrock API key is used, that of the key
+    /// `default`, if there is one.
+    fn region(&self, head: &Parts) -> Result<Option<Arc<str>>, Rejection> {
+        match (self.choose(head), key_choice(head)) {
+            (Ok(key), _) => Ok(Some(key.shared_region())),
+            (Err(_), Some(KeyChoice::Client(_))) => Ok(None),
+            (Err(rejection), _) => Err(rejection),
+        }
     }
 
     fn credentials_now(&self, head: &Parts) -> Option<Result<Credentials, Rejection>> {

@@ -5,6 +5,7 @@
 //! [`ProvideCredentials`]. Ready-made: [`Credentials`] themselves, always the same, and
 //! [`StoredKeys`], one or more per gateway with aliases.
 
+use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -51,6 +52,17 @@ pub trait ProvideCredentials: Send + Sync + 'static {
         head: &Parts,
     ) -> impl Future<Output = Result<Credentials, Rejection>> + Send;
 
+    /// The region of the key that [`credentials`](Self::credentials) would give, for requests
+    /// whose path names none (`/compat`). It is asked before the body is read, so it must be known
+    /// without waiting; the default is to know none.
+    ///
+    /// # Errors
+    /// If there is no such key.
+    fn region(&self, head: &Parts) -> Result<Option<Arc<str>>, Rejection> {
+        let _ = head;
+        Ok(None)
+    }
+
     /// The answer, if it is known without waiting; then nothing is boxed. `None`, the default,
     /// has [`credentials`](Self::credentials) asked.
     fn credentials_now(&self, head: &Parts) -> Option<Result<Credentials, Rejection>> {
@@ -67,6 +79,10 @@ impl<P: ProvideCredentials> ProvideCredentials for Arc<P> {
         P::credentials(self, head)
     }
 
+    fn region(&self, head: &Parts) -> Result<Option<Arc<str>>, Rejection> {
+        P::region(self, head)
+    }
+
     fn credentials_now(&self, head: &Parts) -> Option<Result<Credentials, Rejection>> {
         P::credentials_now(self, head)
     }
@@ -78,11 +94,19 @@ pub(crate) type Later =
 
 /// [`ProvideCredentials`] without its type, so that the layer needs no type parameter for it.
 pub(crate) trait DynProvideCredentials: Send + Sync {
+    /// What it always gives, if it is credentials itself.
+    fn fixed(&self) -> Option<&Credentials>;
     fn now(&self, head: &Parts) -> Option<Result<Credentials, Rejection>>;
     fn later(self: Arc<Self>, head: Parts) -> Later;
+    #[cfg(feature = "compat")]
+    fn region(&self, head: &Parts) -> Result<Option<Arc<str>>, Rejection>;
 }
 
 impl<P: ProvideCredentials> DynProvideCredentials for P {
+    fn fixed(&self) -> Option<&Credentials> {
+        (self as &dyn Any).downcast_ref()
+    }
+
     fn now(&self, head: &Parts) -> Option<Result<Credentials, Rejection>> {
         self.credentials_now(head)
     }
@@ -92,5 +116,10 @@ impl<P: ProvideCredentials> DynProvideCredentials for P {
             let answer = self.credentials(&head).await;
             (head, answer)
         })
+    }
+
+    #[cfg(feature = "compat")]
+    fn region(&self, head: &Parts) -> Result<Option<Arc<str>>, Rejection> {
+        ProvideCredentials::region(self, head)
     }
 }

@@ -1,5 +1,7 @@
 //! A stored key: credentials, and the region they are for.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -24,7 +26,7 @@ use crate::route::partition;
 #[derive(Debug, Clone)]
 pub struct StoredKey {
     credentials: Credentials,
-    region: Box<str>,
+    region: Arc<str>,
 }
 
 #[derive(Deserialize)]
@@ -103,6 +105,11 @@ impl StoredKey {
     /// Where requests go that name no region.
     pub fn region(&self) -> &str {
         &self.region
+    }
+
+    /// The same, for keeping.
+    pub(super) fn shared_region(&self) -> Arc<str> {
+        Arc::clone(&self.region)
     }
 }
 

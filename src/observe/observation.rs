@@ -165,6 +165,8 @@ impl Observation {
         let mut answer = self.answer;
         let reader = answer.as_mut().and_then(|answer| answer.reader.take());
         let reading = reader.map(Reader::finish).unwrap_or_default();
+        #[cfg(feature = "compat")]
+        let reading = context.told().map_or(reading, Reading::of);
         let (outcome, error) = judge(context, answer.as_ref(), &reading, end);
         (record.outcome, record.error) = (outcome, error.map(Cow::into_owned));
         record.tokens_in = reading.usage.tokens_in();
@@ -231,7 +233,12 @@ fn judge(
         };
     };
     let fault: Option<Cow<'static, str>> =
-        if let Some(fault) = answer.fault.as_ref().or(reading.exception.as_ref()) {
+        // An answer that was cut may have become one with the status of an error.
+        if let Some(fault) = reading
+            .exception
+            .as_ref()
+            .or(answer.fault.as_ref().filter(|_| !reading.truncated))
+        {
             Some(fault.clone().into())
         } else if reading.unknown_operation {
             Some("UnknownOperationException".into())

@@ -3,6 +3,8 @@
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 
+#[cfg(feature = "compat")]
+use crate::context::Told;
 use crate::eventstream::DecodeError;
 
 use super::frames::Frames;
@@ -43,6 +45,25 @@ pub(crate) struct Reading {
     pub(crate) truncated: bool,
     /// Why the rest of the stream was not read.
     pub(crate) broken: Option<DecodeError>,
+}
+
+#[cfg(feature = "compat")]
+impl Reading {
+    /// What the layer has read that gave the answer its form.
+    pub(super) fn of(told: &Told) -> Self {
+        Self {
+            usage: Usage {
+                input_tokens: told.input_tokens,
+                output_tokens: told.output_tokens,
+                cache_read_tokens: told.cache_read_tokens,
+                cache_write_tokens: told.cache_write_tokens,
+            },
+            stop_reason: told.stop_reason.clone(),
+            exception: told.fault.clone(),
+            truncated: told.is_cut,
+            ..Self::default()
+        }
+    }
 }
 
 #[derive(Debug)]

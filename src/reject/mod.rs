@@ -102,7 +102,8 @@ pub struct Rejection {
     text: Cow<'static, str>,
     internal: Option<Arc<dyn Error + Send + Sync>>,
     allow: Option<Method>,
-    param: Option<&'static str>,
+    param: Option<Cow<'static, str>>,
+    code: Option<&'static str>,
     mended: bool,
 }
 
@@ -115,6 +116,7 @@ impl Rejection {
             internal: None,
             allow: None,
             param: None,
+            code: None,
             mended: false,
         }
     }
@@ -128,8 +130,15 @@ impl Rejection {
 
     /// Names the parameter at fault, as OpenAI's `param`.
     #[must_use]
-    pub fn with_param(mut self, param: &'static str) -> Self {
-        self.param = Some(param);
+    pub fn with_param(mut self, param: impl Into<Cow<'static, str>>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    /// Says more exactly what is wrong, as OpenAI's `code`; without it, that of the kind is given.
+    #[must_use]
+    pub fn with_code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
         self
     }
 
@@ -174,6 +183,16 @@ impl Rejection {
     /// The text that the caller reads.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The parameter at fault, if one is.
+    pub fn param(&self) -> Option<&str> {
+        self.param.as_deref()
+    }
+
+    /// OpenAI's `code`.
+    pub fn code(&self) -> &'static str {
+        self.code.unwrap_or(self.kind.openai().1)
     }
 
     /// What only the log may say.

@@ -58,9 +58,10 @@ impl Rejection {
     }
 
     fn openai_error(&self) -> String {
-        let (kind, code) = self.kind.openai();
+        let (kind, _) = self.kind.openai();
+        let code = self.code();
         let text = json_string(&self.text);
-        let param = self.param.map_or_else(|| "null".to_owned(), json_string);
+        let param = self.param.as_deref().map_or("null".to_owned(), json_string);
         format!(
             r#"{{"error":{{"message":{text},"type":"{kind}","param":{param},"code":"{code}"}}}}"#
         )

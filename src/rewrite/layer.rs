@@ -122,19 +122,10 @@ impl BedrockPathRewriteLayer {
     fn rewrite(&self, context: &Context, head: &mut Parts) -> Result<(), Rejection> {
         check_order(context)?;
         let route = context.parse_route(&head.uri, &self.routes)?;
-        if let Surface::Compat(endpoint) = route.surface() {
-            if head.method != endpoint.method() {
-                return Err(Rejection::method(endpoint.method()));
-            }
-            if context.choose_key(head, &self.policy)?.is_client_signed() {
-                return Err(Rejection::new(
-                    RejectionKind::ClientCredentials,
-                    "a signature over this request could not cover the one that goes to Bedrock: remove it, and let a stored key or a Bedrock API key serve",
-                ));
-            }
+        if let Surface::Compat(_) = route.surface() {
             return Err(Rejection::new(
                 RejectionKind::Unsupported,
-                "the OpenAI-compatible endpoint is not served here",
+                "the OpenAI-compatible API is not served here: OpenAiCompatLayer must be outside of BedrockPathRewriteLayer",
             ));
         }
         context

@@ -18,7 +18,7 @@
 //! (4003) if the client signed a header that is always removed.
 //!
 //! # Order
-//! Inside [`GatewayAuthLayer`](crate::auth), outside [`SigV4SigningLayer`](crate::sign), so that
+//! Inside [`GatewayAuthLayer`](crate::auth) and [`OpenAiCompatLayer`](crate::OpenAiCompatLayer), outside [`SigV4SigningLayer`](crate::sign), so that
 //! what is signed is what is sent.
 //!
 //! # Cost

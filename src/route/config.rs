@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{
-    CompatEndpoint, Excerpt, MAX_PATH, Names, Operation, Service, Spans, SurfaceSpans, check,
-    partition, slice,
+    CompatEndpoint, Excerpt, MAX_PATH, Names, Operation, Region, Service, Spans, SurfaceSpans,
+    check, partition, slice,
 };
 use crate::error::ConfigError;
 use crate::reject::{Rejection, RejectionKind};
@@ -139,7 +139,7 @@ fn parse_native(at: &mut Cursor<'_>) -> Result<SurfaceSpans, Rejection> {
     });
     Ok(SurfaceSpans::Native {
         service,
-        region,
+        region: Region::InPath(region),
         rest: start,
         operation,
         model,

@@ -17,6 +17,7 @@ use http::Method;
 mod check;
 mod config;
 mod host;
+mod model;
 mod operation;
 mod region;
 
@@ -28,6 +29,9 @@ pub use self::operation::Operation;
 #[cfg(feature = "observe")]
 pub(crate) use self::check::decode;
 pub(crate) use self::host::host_value;
+pub(crate) use self::model::check_model;
+#[cfg(feature = "compat")]
+pub(crate) use self::model::push_segment;
 pub(crate) use self::region::partition;
 
 /// Longest path that is accepted, in bytes.
@@ -137,7 +141,7 @@ impl<'a> Route<'a> {
                 ..
             } => Surface::Native {
                 service: *service,
-                region: slice(self.path, region),
+                region: region.on(self.path),
                 rest: self.path.get(*rest..).unwrap_or_default(),
                 operation: *operation,
             },
@@ -172,6 +176,30 @@ impl Spans {
     pub(crate) fn on<'a>(&'a self, path: &'a str) -> Route<'a> {
         Route { path, spans: self }
     }
+
+    /// Of a path of Bedrock's own, `/model/{id}/{operation}`, to which a request on `route` was
+    /// translated.
+    #[cfg(feature = "compat")]
+    pub(crate) fn translated(route: &Route<'_>, region: Arc<str>, path: &str) -> Self {
+        const REST: usize = 1;
+        let names = match &route.spans.names {
+            Names::Fixed(names) => Arc::clone(names),
+            Names::InPath(..) => Arc::new((route.account().into(), route.gateway().into())),
+        };
+        let rest = path.get(REST..).unwrap_or_default();
+        let (operation, model) = Operation::parse(rest);
+        let from = REST + "model/".len();
+        Self {
+            names: Names::Fixed(names),
+            surface: SurfaceSpans::Native {
+                service: Service::Runtime,
+                region: Region::Fixed(region),
+                rest: REST,
+                operation,
+                model: model.map(|model| from..from + model.len()),
+            },
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -184,13 +212,31 @@ enum Names {
 enum SurfaceSpans {
     Native {
         service: Service,
-        region: Range<usize>,
+        region: Region,
         rest: usize,
         operation: Operation,
         model: Option<Range<usize>>,
     },
     Compat(CompatEndpoint),
 }
+
+#[derive(Debug, Clone)]
+enum Region {
+    InPath(Range<usize>),
+    #[cfg(feature = "compat")]
+    Fixed(Arc<str>),
+}
+
+impl Region {
+    fn on<'a>(&'a self, path: &'a str) -> &'a str {
+        match self {
+            Self::InPath(range) => slice(path, range),
+            #[cfg(feature = "compat")]
+            Self::Fixed(name) => name,
+        }
+    }
+}
+
 fn slice<'a>(path: &'a str, range: &Range<usize>) -> &'a str {
     path.get(range.clone()).unwrap_or_default()
 }

@@ -41,7 +41,7 @@ where
     assert_eq!(seen.trailers, Some(trailers()));
     assert_eq!(seen.hint.exact(), Some(11));
 }
-each!(request_frames_are_the_same: auth_now, auth_later, rewrite, sign_now, sign_later, observe, upstream);
+each!(request_frames_are_the_same: auth_now, auth_later, rewrite, compat, sign_now, sign_later, observe, upstream);
 
 /// A layer that holds no body knows of its length what it is told.
 async fn unknown_length_stays_unknown<L, E: Debug>(case: Case<L>)
@@ -56,7 +56,7 @@ where
     assert_eq!(seen.frames, ["x", "y"]);
     assert!(!seen.head.headers.contains_key("content-length"));
 }
-each!(unknown_length_stays_unknown: auth_now, auth_later, rewrite, observe, upstream);
+each!(unknown_length_stays_unknown: auth_now, auth_later, rewrite, compat, observe, upstream);
 
 /// One that holds it knows.
 async fn length_is_stated<L, E: Debug>(case: Case<L>)
@@ -95,7 +95,7 @@ where
     assert!(early.is_err());
     assert_eq!(watch.seen().frames, ["so far"]);
 }
-each!(request_streams: auth_now, auth_later, rewrite, observe, upstream);
+each!(request_streams: auth_now, auth_later, rewrite, compat, observe, upstream);
 
 #[tokio::test(start_paused = true)]
 async fn request_with_the_clients_own_credentials_streams() {
@@ -137,7 +137,7 @@ where
     assert_eq!(frame.into_trailers().ok(), Some(trailers()));
     assert!(body.frame().await.is_none());
 }
-each!(response_is_the_same: auth_now, auth_later, rewrite, sign_now, sign_later, observe, upstream);
+each!(response_is_the_same: auth_now, auth_later, rewrite, compat, sign_now, sign_later, observe, upstream);
 
 type Stacked = Observability<GatewayAuth<BedrockPathRewrite<SigV4Signing<Upstream<Probe>>>>>;
 

@@ -40,7 +40,7 @@ where
     watch.assert_alone();
     case.assert_recorded(&[]);
 }
-each_observed!(before_call: auth_now, auth_later, rewrite, sign_now, sign_later, observe, upstream);
+each_observed!(before_call: auth_now, auth_later, rewrite, compat, sign_now, sign_later, observe, upstream);
 
 async fn before_the_first_poll<L, E: Debug>(case: Case<L>)
 where
@@ -67,7 +67,7 @@ where
     watch.assert_alone();
     case.assert_records(2);
 }
-each_observed!(before_the_first_poll: auth_now, auth_later, rewrite, sign_now, sign_keyless, sign_later, sign_long, upstream);
+each_observed!(before_the_first_poll: auth_now, auth_later, rewrite, compat, compat_long, sign_now, sign_keyless, sign_later, sign_long, upstream);
 
 /// While a trait of the user's is asked.
 async fn while_asking<L, E: Debug>(case: Case<L>)
@@ -101,7 +101,7 @@ where
     assert_gone(service, &watch, &log);
     case.assert_recorded(&[Outcome::ClientDisconnect]);
 }
-each_observed!(while_reading: sign_now, sign_later);
+each_observed!(while_reading: sign_now, sign_later, compat_chat);
 
 async fn while_the_inner_service_works<L, E: Debug>(case: Case<L>)
 where
@@ -118,7 +118,7 @@ where
     assert_gone(service, &watch, &log);
     case.assert_recorded(&[Outcome::ClientDisconnect]);
 }
-each_observed!(while_the_inner_service_works: auth_now, auth_later, rewrite, sign_now, sign_later, observe, upstream);
+each_observed!(while_the_inner_service_works: auth_now, auth_later, rewrite, compat, sign_now, sign_later, observe, upstream);
 
 /// While the rest of a refused body is read away.
 async fn while_draining<L, E: Debug>(case: Case<L>)
@@ -139,7 +139,7 @@ where
     watch.assert_alone();
     case.assert_recorded(&[case.outcome]);
 }
-each_observed!(while_draining: auth_now, auth_later, rewrite, sign_now, sign_keyless, sign_later, sign_long, upstream);
+each_observed!(while_draining: auth_now, auth_later, rewrite, compat, compat_long, sign_now, sign_keyless, sign_later, sign_long, upstream);
 
 async fn amid_the_response<L, E: Debug>(case: Case<L>)
 where
@@ -162,4 +162,4 @@ where
     assert_gone(service, &watch, &log);
     case.assert_recorded(&[Outcome::ClientDisconnect]);
 }
-each_observed!(amid_the_response: auth_now, auth_later, rewrite, sign_now, sign_later, observe, upstream);
+each_observed!(amid_the_response: auth_now, auth_later, rewrite, compat, sign_now, sign_later, observe, upstream);

@@ -17,7 +17,7 @@ use tower_bedrock::observe::{ObservabilityLayer, Outcome, Ring};
 use tower_bedrock::rewrite::BedrockPathRewriteLayer;
 use tower_bedrock::sign::SigV4SigningLayer;
 use tower_bedrock::upstream::UpstreamLayer;
-use tower_bedrock::{Principal, Rejection, RejectionKind};
+use tower_bedrock::{OpenAiCompatLayer, Principal, Rejection, RejectionKind};
 
 use crate::probe::{Probe, Readiness, Watch};
 use crate::script::Script;
@@ -145,6 +145,10 @@ fn with_token(request: request::Builder) -> request::Builder {
     request.header("cf-aig-authorization", format!("Bearer {TOKEN}"))
 }
 
+fn by_chat(request: request::Builder) -> request::Builder {
+    request.uri("/v1/acme/prod/compat/chat/completions")
+}
+
 fn by_url(request: request::Builder) -> request::Builder {
     request.uri(URL).header("content-type", "application/json")
 }
@@ -245,6 +249,39 @@ pub(crate) fn rewrite() -> Case<BedrockPathRewriteLayer> {
         declared: None,
         outcome: Outcome::Refused,
         records: None,
+    }
+}
+
+/// Translation, of which a request to Bedrock itself has no need; refused for the method.
+pub(crate) fn compat() -> Case<OpenAiCompatLayer> {
+    Case {
+        layer: OpenAiCompatLayer::new().with_region("us-east-1").unwrap(),
+        good: with_token,
+        bad: |request| request.uri("/v1/acme/prod/compat/models"),
+        status: 405,
+        gives_back: true,
+        spoil: |_| {},
+        declared: None,
+        outcome: Outcome::Refused,
+        records: None,
+    }
+}
+
+/// Translation, refused for the length that the body declares.
+pub(crate) fn compat_long() -> Case<OpenAiCompatLayer> {
+    Case {
+        bad: by_chat,
+        status: 413,
+        declared: Some(40 << 20),
+        ..compat()
+    }
+}
+
+/// Translation of what is good only if its body is.
+pub(crate) fn compat_chat() -> Case<OpenAiCompatLayer> {
+    Case {
+        good: by_chat,
+        ..compat()
     }
 }
 

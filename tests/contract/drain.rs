@@ -43,7 +43,9 @@ where
     let Ok(text) = response.into_body().collect().await else {
         panic!("the refusal broke off");
     };
-    assert!(text.to_bytes().starts_with(b"{\"success\":false,"));
+    let text = text.to_bytes();
+    let envelopes: [&[u8]; 2] = [b"{\"success\":false,", b"{\"error\":{\"message\":"];
+    assert!(envelopes.iter().any(|start| text.starts_with(start)));
     assert_eq!(watch.calls(), 0);
     Refused {
         polls: log.polls(),
@@ -72,7 +74,7 @@ where
     assert_eq!((refused.bytes, refused.is_over), (40 * MIB, true));
     assert!(refused.after < 2 * pause + 2 * WAIT);
 }
-each!(long_body_is_read_to_its_end: auth_now, auth_later, rewrite, sign_now, sign_keyless, sign_later, sign_long, upstream);
+each!(long_body_is_read_to_its_end: auth_now, auth_later, rewrite, compat, compat_long, sign_now, sign_keyless, sign_later, sign_long, upstream);
 
 async fn body_that_waits_for_100_continue_is_not_asked_for<L, E: Debug>(case: Case<L>)
 where
@@ -83,7 +85,7 @@ where
         assert_eq!(refused.polls, 0);
     }
 }
-each!(body_that_waits_for_100_continue_is_not_asked_for: auth_now, auth_later, rewrite, sign_now, sign_keyless, sign_later, sign_long, upstream);
+each!(body_that_waits_for_100_continue_is_not_asked_for: auth_now, auth_later, rewrite, compat, compat_long, sign_now, sign_keyless, sign_later, sign_long, upstream);
 
 async fn endless_silence_is_given_up<L, E: Debug>(case: Case<L>)
 where
@@ -97,7 +99,7 @@ where
         assert!((Duration::from_secs(10)..most).contains(&refused.after));
     }
 }
-each!(endless_silence_is_given_up: auth_now, auth_later, rewrite, sign_now, sign_keyless, sign_later, sign_long, upstream);
+each!(endless_silence_is_given_up: auth_now, auth_later, rewrite, compat, compat_long, sign_now, sign_keyless, sign_later, sign_long, upstream);
 
 async fn endless_flood_is_given_up<L, E: Debug>(case: Case<L>)
 where
@@ -107,7 +109,7 @@ where
     let refused = refuse(&case, flood, None).await;
     assert!((64 * MIB..=66 * MIB).contains(&refused.bytes));
 }
-each!(endless_flood_is_given_up: auth_now, auth_later, rewrite, sign_now, sign_keyless, sign_later, upstream);
+each!(endless_flood_is_given_up: auth_now, auth_later, rewrite, compat, sign_now, sign_keyless, sign_later, upstream);
 
 async fn declared_flood_is_not_begun<L, E: Debug>(mut case: Case<L>)
 where
@@ -122,7 +124,7 @@ where
         assert!(refused.is_over);
     }
 }
-each!(declared_flood_is_not_begun: auth_now, auth_later, rewrite, sign_now, sign_keyless, sign_later, sign_long, upstream);
+each!(declared_flood_is_not_begun: auth_now, auth_later, rewrite, compat, compat_long, sign_now, sign_keyless, sign_later, sign_long, upstream);
 
 async fn broken_body_is_let_be<L, E: Debug>(case: Case<L>)
 where
@@ -131,7 +133,7 @@ where
     let refused = refuse(&case, script().mebibytes(1).fails(), None).await;
     assert_eq!((refused.polls, refused.is_over), (2, true));
 }
-each!(broken_body_is_let_be: auth_now, auth_later, rewrite, sign_now, sign_keyless, sign_later, sign_long, upstream);
+each!(broken_body_is_let_be: auth_now, auth_later, rewrite, compat, compat_long, sign_now, sign_keyless, sign_later, sign_long, upstream);
 
 /// Rewriting takes `Expect` off the request; signing, inside of it, refuses all the same without
 /// asking for the body.

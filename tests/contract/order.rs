@@ -8,7 +8,7 @@ use tower_bedrock::auth::{BearerTokens, GatewayAuthLayer};
 use tower_bedrock::observe::ObservabilityLayer;
 use tower_bedrock::rewrite::BedrockPathRewriteLayer;
 use tower_bedrock::sign::SigV4SigningLayer;
-use tower_bedrock::{Rejection, RejectionKind};
+use tower_bedrock::{OpenAiCompatLayer, Rejection, RejectionKind};
 
 use crate::cases::{PATH, Slow, Stack, TOKEN, URL, Vault, gateways, key};
 use crate::probe::{Probe, Watch};
@@ -121,6 +121,27 @@ async fn twice() {
     assert_misordered(stack, to(URL), [SIGN; 2]).await;
     let stack = |probe| rewrite().layer(sign().layer(rewrite().layer(probe)));
     assert_misordered(stack, to(PATH), [REWRITE; 2]).await;
+    // Of a request in which nothing asks for a decision.
+    let plain = Request::post(URL).header("content-type", "application/json");
+    let plain = plain.body(script().data("{}")).unwrap();
+    let stack = |probe| sign().layer(sign().layer(probe));
+    assert_misordered(stack, plain, [SIGN; 2]).await;
+}
+
+#[tokio::test]
+async fn compat_in_the_wrong_place() {
+    const COMPAT: &str = "OpenAiCompatLayer";
+    let compat = || OpenAiCompatLayer::new().with_region("us-east-1").unwrap();
+    let stack = |probe| compat().layer(compat().layer(probe));
+    assert_misordered(stack, to(PATH), [COMPAT; 2]).await;
+    let stack = |probe| rewrite().layer(compat().layer(probe));
+    assert_misordered(stack, to(PATH), [COMPAT, REWRITE]).await;
+    let stack = |probe| sign().layer(compat().layer(probe));
+    assert_misordered(stack, to(URL), [COMPAT, SIGN]).await;
+    for layer in [auth(), GatewayAuthLayer::new(Slow)] {
+        let stack = |probe| compat().layer(layer.layer(probe));
+        assert_misordered(stack, to(PATH), [AUTH, COMPAT]).await;
+    }
 }
 
 /// Retrying inside rewriting, outside signing, is the right order.

@@ -33,7 +33,7 @@ where
     assert_eq!(watch.calls(), 6);
     watch.assert_idle();
 }
-each!(calls_the_instance_that_was_polled: auth_now, auth_later, rewrite, sign_now, sign_later, observe, upstream);
+each!(calls_the_instance_that_was_polled: auth_now, auth_later, rewrite, compat, sign_now, sign_later, observe, upstream);
 
 async fn refusal_gives_readiness_back<L, E: Debug>(case: Case<L>)
 where
@@ -58,7 +58,7 @@ where
     let response = ask(&mut service, case.good(script())).await.unwrap();
     assert_eq!((response.status().as_u16(), watch.calls()), (200, 1));
 }
-each!(refusal_gives_readiness_back: auth_now, auth_later, rewrite, sign_now, sign_keyless, sign_later, sign_long);
+each!(refusal_gives_readiness_back: auth_now, auth_later, rewrite, compat, compat_long, sign_now, sign_keyless, sign_later, sign_long);
 
 async fn pending_readiness_passes<L, E: Debug>(case: Case<L>)
 where
@@ -75,7 +75,7 @@ where
     waiting.await.unwrap();
     watch.assert_idle();
 }
-each!(pending_readiness_passes: auth_now, auth_later, rewrite, sign_now, sign_later, observe, upstream);
+each!(pending_readiness_passes: auth_now, auth_later, rewrite, compat, sign_now, sign_later, observe, upstream);
 
 async fn failed_readiness_passes<L>(case: Case<L>)
 where
@@ -87,7 +87,7 @@ where
     watch.readiness(Readiness::Open);
     assert!(ask(&mut service, case.good(script())).await.is_ok());
 }
-each!(failed_readiness_passes: auth_now, auth_later, rewrite, sign_now, sign_later, observe);
+each!(failed_readiness_passes: auth_now, auth_later, rewrite, compat, sign_now, sign_later, observe);
 
 async fn failure_passes<L>(case: Case<L>)
 where
@@ -99,4 +99,4 @@ where
     assert_eq!(outcome.err(), Some(ProbeError::Failed));
     watch.assert_idle();
 }
-each!(failure_passes: auth_now, auth_later, rewrite, sign_now, sign_later, observe);
+each!(failure_passes: auth_now, auth_later, rewrite, compat, sign_now, sign_later, observe);

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use http_body::Body;
 use tower_bedrock::auth::{self, BearerTokens, GatewayAuth, GatewayAuthLayer, Gateways};
 use tower_bedrock::body::{Buffered, RequestBody, ResponseBody, UpstreamBody};
+use tower_bedrock::compat::{self, CompatBody, OpenAiCompat, OpenAiCompatLayer};
 use tower_bedrock::credentials::{Credentials, StoredKey, StoredKeys};
 use tower_bedrock::observe::{
     self, JsonLines, Observability, ObservabilityLayer, ObservedBody, Ring, Tracing,
@@ -25,6 +26,7 @@ fn default<T: Default>() {}
 /// No `Debug` asked of the inner service.
 fn service<S: Send + Sync + Clone + 'static>() {
     shared::<GatewayAuth<S>>();
+    shared::<OpenAiCompat<S>>();
     shared::<BedrockPathRewrite<S>>();
     shared::<SigV4Signing<S>>();
     shared::<Observability<S>>();
@@ -34,11 +36,13 @@ fn service<S: Send + Sync + Clone + 'static>() {
 fn future<S: Send, B: Send, F: Send>() {
     sent::<auth::ResponseFuture<S, B, F>>();
     sent::<rewrite::ResponseFuture<F, B>>();
+    sent::<compat::ResponseFuture<S, B, F, B>>();
     sent::<sign::ResponseFuture<S, B, F>>();
     sent::<reject::ResponseFuture<F, B>>();
     sent::<observe::ResponseFuture<F>>();
     sent::<upstream::ResponseFuture<F, B>>();
     shown::<auth::ResponseFuture<S, B, F>>();
+    shown::<compat::ResponseFuture<S, B, F, B>>();
     shown::<sign::ResponseFuture<S, B, F>>();
 }
 
@@ -52,6 +56,8 @@ fn request_body<B: Body + Send + Unpin>() {
 fn response_body<R: Body + Send + Unpin>() {
     sent::<ResponseBody<R>>();
     unpin::<ResponseBody<R>>();
+    sent::<CompatBody<R>>();
+    unpin::<CompatBody<R>>();
     sent::<ObservedBody<R>>();
     unpin::<ObservedBody<R>>();
     sent::<TimedBody<R>>();
@@ -61,6 +67,7 @@ fn response_body<R: Body + Send + Unpin>() {
 /// Nothing at all is asked of the inner body.
 fn any_body<R>() {
     default::<ResponseBody<R>>();
+    default::<CompatBody<R>>();
     default::<ObservedBody<R>>();
     default::<TimedBody<R>>();
 }
@@ -76,6 +83,7 @@ fn bounds() {
     any_body::<NotDefault>();
 
     shared::<GatewayAuthLayer>();
+    shared::<OpenAiCompatLayer>();
     shared::<BedrockPathRewriteLayer>();
     shared::<SigV4SigningLayer>();
     shared::<ObservabilityLayer>();
@@ -83,6 +91,7 @@ fn bounds() {
     shared::<HyperClient>();
     shared::<Gateway>();
     shown::<GatewayAuthLayer>();
+    shown::<OpenAiCompatLayer>();
     shown::<BedrockPathRewriteLayer>();
     shown::<SigV4SigningLayer>();
     shown::<ObservabilityLayer>();

@@ -1,0 +1,8 @@
+//! The OpenAI-compatible API: requests in, answers out, and the layer around them.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod answers;
+mod layer;
+mod requests;
