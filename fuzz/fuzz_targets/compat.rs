@@ -28,7 +28,7 @@ fuzz_target!(|bytes: &[u8]| {
     let strict = Policy::new().with_strict_parameters(true);
     for policy in [&Policy::new(), &strict] {
         if let Ok(translation) = Translation::of(request, policy) {
-            let body: serde_json::Value = serde_json::from_slice(translation.body()).unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&translation.body()).unwrap();
             assert!(
                 body["messages"]
                     .as_array()

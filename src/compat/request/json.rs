@@ -311,12 +311,17 @@ impl Place {
         match self {
             Self::Verbatim if raw.get().starts_with(['{', '[']) => Some(Node::Verbatim(raw)),
             // Escapes by number may be halves of characters, so these are read.
-            Self::Content | Self::Text if is_text && !raw.get().contains("\\u") => {
+            Self::Content | Self::Text if is_text && !has_numbered_escape(raw.get()) => {
                 Some(Node::Written(raw))
             }
             _ => None,
         }
     }
+}
+
+/// Most texts have no escape at all, which is told at once.
+fn has_numbered_escape(text: &str) -> bool {
+    text.as_bytes().contains(&b'\\') && text.contains("\\u")
 }
 
 impl<'de> DeserializeSeed<'de> for Build<'_> {
