@@ -127,9 +127,12 @@
 //! unless the length was known.
 
 mod body;
+mod cost;
 mod frames;
 mod layer;
+mod metadata;
 mod observation;
+mod payload;
 mod place;
 mod reader;
 mod record;
@@ -137,13 +140,18 @@ mod scan;
 mod sink;
 mod sse;
 mod tally;
+mod trace;
 mod usage;
 
 #[cfg(test)]
 mod recordings;
 
 pub use self::body::ObservedBody;
+pub use self::cost::Cost;
 pub use self::layer::{Observability, ObservabilityLayer, ResponseFuture};
+pub use self::metadata::{Metadata, MetadataValue};
+pub use self::payload::Payload;
 pub use self::record::{Outcome, Record};
 pub use self::sink::{FromFn, JsonLines, Ring, Sink, Tracing, from_fn};
+pub use self::trace::{SpanId, TraceId};
 pub use self::usage::Usage;
