@@ -49,7 +49,7 @@ use crate::compat::{CompatBody, OpenAiCompat, OpenAiCompatLayer};
 use crate::context::{Policy, Timeouts};
 use crate::credentials::{ProvideCredentials, StoredKeys};
 use crate::error::ConfigError;
-use crate::observe::{Observability, ObservabilityLayer, ObservedBody, Sink};
+use crate::observe::{Observability, ObservabilityLayer, ObservedBody, Sink, Spans};
 use crate::rewrite::{BedrockPathRewrite, BedrockPathRewriteLayer, Endpoints};
 use crate::route::RouteConfig;
 use crate::sign::{SigV4Signing, SigV4SigningLayer, SignedHeaders};
@@ -145,6 +145,12 @@ impl GatewayBuilder {
     /// Where records of requests go; may be called several times.
     pub fn sink(mut self, sink: impl Sink) -> Self {
         self.observe = self.observe.with_sink(sink);
+        self
+    }
+
+    /// Makes a span of each request.
+    pub fn spans(mut self, spans: Spans) -> Self {
+        self.observe = self.observe.with_spans(spans);
         self
     }
 

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::body::ObservedBody;
 use super::observation::{EVENT_ID, End, Guard, LOG_ID, Observation, content_length};
-use super::sink::{Sink, Sinks, Tracing};
+use super::sink::{Sink, Sinks, Spans, Tracing};
 use crate::context::Context;
 
 /// The longest event id that a client may give.
@@ -46,6 +46,13 @@ impl ObservabilityLayer {
     pub fn with_sink(self, sink: impl Sink) -> Self {
         Self {
             sinks: Arc::new(self.sinks.with(sink)),
+        }
+    }
+
+    /// Makes a span of each request too; they end with the request, whether there is a sink or not.
+    pub fn with_spans(self, spans: Spans) -> Self {
+        Self {
+            sinks: Arc::new(self.sinks.with_spans(spans)),
         }
     }
 
@@ -131,7 +138,8 @@ where
         let observation = observe(&self.sinks, &mut head, body.size_hint().exact());
         // Before the inner service is called: it may panic.
         let guard = Guard::new(Some(observation));
-        let future = self.inner.call(Request::from_parts(head, body));
+        let request = Request::from_parts(head, body);
+        let future = guard.in_span(|| self.inner.call(request));
         ResponseFuture { future, guard }
     }
 }
@@ -153,6 +161,7 @@ fn observe(sinks: &Arc<Sinks>, head: &mut Parts, length: Option<u64>) -> Observa
         is_head: head.method == Method::HEAD,
         created_at: SystemTime::now(),
         answer: None,
+        span: sinks.begin(None),
         context,
     }
 }
@@ -192,7 +201,8 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut response = match ready!(this.future.poll(cx)) {
+        let polled = this.guard.in_span(|| this.future.poll(cx));
+        let mut response = match ready!(polled) {
             Ok(response) => response,
             Err(error) => {
                 this.guard.finish(End::Failed);

@@ -152,6 +152,8 @@ pub use self::layer::{Observability, ObservabilityLayer, ResponseFuture};
 pub use self::metadata::{Metadata, MetadataValue};
 pub use self::payload::Payload;
 pub use self::record::{Outcome, Record};
-pub use self::sink::{FromFn, JsonLines, Ring, Sink, Tracing, from_fn};
+pub use self::sink::{Background, FromFn, JsonLines, Ring, Sink, Spans, Tracing, from_fn};
+#[cfg(feature = "metrics")]
+pub use self::sink::{MetricLabel, Metrics};
 pub use self::trace::{SpanId, TraceId};
 pub use self::usage::Usage;

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Body;
+use tracing::Span;
 
 use super::place::place;
 use super::reader::{Progress, Reader, Reading};
@@ -35,6 +36,8 @@ pub(super) struct Observation {
     pub(super) is_head: bool,
     pub(super) created_at: SystemTime,
     pub(super) answer: Option<Answer>,
+    /// The request's span; one that is disabled, unless spans are wanted.
+    pub(super) span: Span,
 }
 
 /// What is known of the answer.
@@ -148,7 +151,8 @@ impl Observation {
     pub(super) fn finish(self, end: End) {
         let sinks = Arc::clone(&self.sinks);
         if !sinks.is_empty() {
-            sinks.record(self.into_record(end));
+            let span = self.span.clone();
+            sinks.record(self.into_record(end), &span);
         }
     }
 
@@ -301,6 +305,14 @@ impl Guard {
 
     pub(super) fn get_mut(&mut self) -> Option<&mut Observation> {
         self.0.as_mut()
+    }
+
+    /// Does `work` within the request's span.
+    pub(super) fn in_span<T>(&self, work: impl FnOnce() -> T) -> T {
+        match &self.0 {
+            Some(observation) if !observation.span.is_none() => observation.span.in_scope(work),
+            _ => work(),
+        }
     }
 
     pub(super) fn take(&mut self) -> Option<Observation> {

@@ -3,16 +3,29 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use ::tracing::Span;
+
+use self::queue::Lost;
 use super::record::Record;
+use super::trace::{SpanId, TraceId};
 
+mod background;
 mod json_lines;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod queue;
 mod ring;
+mod semconv;
+mod spans;
 mod tracing;
 
+pub use self::background::Background;
 pub use self::json_lines::JsonLines;
+#[cfg(feature = "metrics")]
+pub use self::metrics::{MetricLabel, Metrics};
 pub use self::ring::Ring;
+pub use self::spans::Spans;
 pub use self::tracing::Tracing;
 
 /// Takes the records of requests.
@@ -71,41 +84,80 @@ impl<F> fmt::Debug for FromFn<F> {
 }
 
 /// The sinks of one layer.
-#[derive(Default)]
 pub(super) struct Sinks {
     list: Vec<Arc<dyn Sink>>,
-    panics: AtomicU64,
+    spans: Option<Spans>,
+    panics: Lost,
+}
+
+impl Default for Sinks {
+    fn default() -> Self {
+        Self {
+            list: Vec::new(),
+            spans: None,
+            panics: Lost::new("panicked"),
+        }
+    }
 }
 
 impl Sinks {
     pub(super) fn with(&self, sink: impl Sink) -> Self {
-        let mut list = self.list.clone();
-        list.push(Arc::new(sink));
+        let mut sinks = self.fork();
+        sinks.list.push(Arc::new(sink));
+        sinks
+    }
+
+    pub(super) fn with_spans(&self, spans: Spans) -> Self {
+        let mut sinks = self.fork();
+        sinks.spans = Some(spans);
+        sinks
+    }
+
+    fn fork(&self) -> Self {
         Self {
-            list,
-            panics: AtomicU64::new(self.panics()),
+            list: self.list.clone(),
+            spans: self.spans.clone(),
+            panics: self.panics.fork(),
         }
     }
 
+    /// Nobody wants to know of a request.
     pub(super) fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.list.is_empty() && self.spans.is_none()
     }
 
     pub(super) fn len(&self) -> usize {
         self.list.len()
     }
 
-    pub(super) fn panics(&self) -> u64 {
-        self.panics.load(Ordering::Relaxed)
+    /// The span of a request that begins; a disabled one, unless spans are wanted.
+    pub(super) fn begin(&self, parent: Option<(TraceId, SpanId)>) -> Span {
+        let Some(spans) = &self.spans else {
+            return Span::none();
+        };
+        catch_unwind(AssertUnwindSafe(|| spans.begin(parent))).unwrap_or_else(|_| {
+            self.panics.add(1);
+            Span::none()
+        })
     }
 
-    /// Gives the record to every sink, whatever the others do.
-    pub(super) fn record(&self, record: Record) {
+    pub(super) fn panics(&self) -> u64 {
+        self.panics.count()
+    }
+
+    /// Ends the span, and gives the record to every sink, whatever the others do.
+    pub(super) fn record(&self, record: Record, span: &Span) {
+        let guarded = |job: &dyn Fn()| {
+            if catch_unwind(AssertUnwindSafe(job)).is_err() {
+                self.panics.add(1);
+            }
+        };
+        if self.spans.is_some() {
+            guarded(&|| spans::end(span, &record));
+        }
         let record = Arc::new(record);
         for sink in &self.list {
-            if catch_unwind(AssertUnwindSafe(|| sink.record(&record))).is_err() {
-                self.panics.fetch_add(1, Ordering::Relaxed);
-            }
+            guarded(&|| sink.record(&record));
         }
     }
 }
