@@ -161,7 +161,7 @@ fn observe(sinks: &Arc<Sinks>, head: &mut Parts, length: Option<u64>) -> Observa
         is_head: head.method == Method::HEAD,
         created_at: SystemTime::now(),
         answer: None,
-        span: sinks.begin(None),
+        span: sinks.begin(head.uri.path(), None),
         context,
     }
 }

@@ -7,12 +7,11 @@ use std::time::{Duration, SystemTime};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Body;
-use tracing::Span;
 
 use super::place::place;
 use super::reader::{Progress, Reader, Reading};
 use super::record::{Outcome, Record};
-use super::sink::Sinks;
+use super::sink::{RequestSpan, Sinks};
 use crate::context::{Context, Principal};
 use crate::reject::{Dialect, Rejection};
 
@@ -37,7 +36,7 @@ pub(super) struct Observation {
     pub(super) created_at: SystemTime,
     pub(super) answer: Option<Answer>,
     /// The request's span; one that is disabled, unless spans are wanted.
-    pub(super) span: Span,
+    pub(super) span: RequestSpan,
 }
 
 /// What is known of the answer.
@@ -148,10 +147,10 @@ impl Observation {
     }
 
     /// Makes the record and gives it to the sinks.
-    pub(super) fn finish(self, end: End) {
+    pub(super) fn finish(mut self, end: End) {
         let sinks = Arc::clone(&self.sinks);
         if !sinks.is_empty() {
-            let span = self.span.clone();
+            let span = std::mem::replace(&mut self.span, RequestSpan::none());
             sinks.record(self.into_record(end), &span);
         }
     }
@@ -310,8 +309,8 @@ impl Guard {
     /// Does `work` within the request's span.
     pub(super) fn in_span<T>(&self, work: impl FnOnce() -> T) -> T {
         match &self.0 {
-            Some(observation) if !observation.span.is_none() => observation.span.in_scope(work),
-            _ => work(),
+            Some(observation) => observation.span.in_scope(work),
+            None => work(),
         }
     }
 

@@ -4,9 +4,8 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use ::tracing::Span;
-
 use self::queue::Lost;
+pub(super) use self::spans::RequestSpan;
 use super::record::Record;
 use super::trace::{SpanId, TraceId};
 
@@ -131,13 +130,13 @@ impl Sinks {
     }
 
     /// The span of a request that begins; a disabled one, unless spans are wanted.
-    pub(super) fn begin(&self, parent: Option<(TraceId, SpanId)>) -> Span {
+    pub(super) fn begin(&self, path: &str, parent: Option<(TraceId, SpanId)>) -> RequestSpan {
         let Some(spans) = &self.spans else {
-            return Span::none();
+            return RequestSpan::none();
         };
-        catch_unwind(AssertUnwindSafe(|| spans.begin(parent))).unwrap_or_else(|_| {
+        catch_unwind(AssertUnwindSafe(|| spans.begin(path, parent))).unwrap_or_else(|_| {
             self.panics.add(1);
-            Span::none()
+            RequestSpan::none()
         })
     }
 
@@ -146,14 +145,14 @@ impl Sinks {
     }
 
     /// Ends the span, and gives the record to every sink, whatever the others do.
-    pub(super) fn record(&self, record: Record, span: &Span) {
+    pub(super) fn record(&self, record: Record, span: &RequestSpan) {
         let guarded = |job: &dyn Fn()| {
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
                 self.panics.add(1);
             }
         };
         if self.spans.is_some() {
-            guarded(&|| spans::end(span, &record));
+            guarded(&|| span.end(&record));
         }
         let record = Arc::new(record);
         for sink in &self.list {

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,20 +8,23 @@ use tracing::field::Empty;
 use super::semconv;
 use crate::observe::record::Record;
 use crate::observe::trace::{SpanId, TraceId};
+use crate::route::{Operation, decode};
 
 type SetParent = dyn Fn(&Span, TraceId, SpanId) + Send + Sync;
 
 /// Makes one span of `tracing` per request, with OpenTelemetry's names for generative AI, so that
 /// `tracing-opentelemetry` exports it: [`with_spans`](crate::ObservabilityLayer::with_spans).
 ///
-/// A span begins with the request and ends with its answer, and is entered while the inner service
-/// is called and its future polled: what that logs, or makes spans of, belongs to it. Its target is
-/// `tower_bedrock::observe`, its level `INFO`, its fields are those of the convention:
+/// A span begins with the request and ends with its answer. Where the path names the model, it is
+/// entered while the inner service is called and its future polled, so that what is logged there, or
+/// made spans of, belongs to it. (Elsewhere the model is in the body, and `tracing-opentelemetry`
+/// gives no new name to a span that was entered.) Its target is `tower_bedrock::observe`, its level
+/// `INFO`, its fields are those of the convention:
 ///
 /// | field | |
 /// |---|---|
 /// | `otel.name` | `{gen_ai.operation.name} {gen_ai.request.model}` |
-/// | `otel.kind`, `otel.status_code`, `otel.status_description` | `client`; `error` and what went wrong, unless it was a success |
+/// | `otel.kind`, `otel.status_description` | `client`; what went wrong, unless it was a success: that makes the status `error` |
 /// | `error.type` | the name of AWS's exception, else the status, else `upstream_cut` or `client_disconnect` |
 /// | `gen_ai.operation.name`, `gen_ai.provider.name`, `gen_ai.request.model`, `gen_ai.request.stream` | |
 /// | `gen_ai.usage.input_tokens` | with those of a cache; also `…output_tokens`, `…cache_read.input_tokens`, `…cache_creation.input_tokens`, `…reasoning.output_tokens` |
@@ -56,14 +60,13 @@ impl Spans {
         }
     }
 
-    /// A request begins.
-    pub(in crate::observe) fn begin(&self, parent: Option<(TraceId, SpanId)>) -> Span {
+    /// A request begins, with this path.
+    pub(super) fn begin(&self, path: &str, parent: Option<(TraceId, SpanId)>) -> RequestSpan {
         let span = tracing::info_span!(
             target: "tower_bedrock::observe",
             "request",
             otel.name = Empty,
             otel.kind = "client",
-            otel.status_code = Empty,
             otel.status_description = Empty,
             error.type = Empty,
             gen_ai.operation.name = Empty,
@@ -96,64 +99,108 @@ impl Spans {
         {
             set_parent(&span, trace, parent);
         }
-        span
+        let mut this = RequestSpan {
+            span,
+            is_named: false,
+        };
+        if let Some((operation, model)) = named(path).filter(|_| !this.span.is_disabled()) {
+            this.name(Some(operation.as_str()), Some(&model));
+            this.is_named = true;
+        }
+        this
     }
 }
 
-/// The request of this span has ended, now.
-pub(super) fn end(span: &Span, record: &Record) {
-    if span.is_disabled() {
-        return;
+/// Operation and model, if the path names them, wherever it begins.
+fn named(path: &str) -> Option<(Operation, Cow<'_, str>)> {
+    let (before, _) = path.split_once("/model/")?;
+    let (operation, model) = Operation::parse(path.get(before.len() + 1..)?);
+    Some((operation, decode(model?)))
+}
+
+/// The span of a request.
+pub(in crate::observe) struct RequestSpan {
+    /// A disabled one if no spans are wanted.
+    span: Span,
+    /// Name, operation and model are known.
+    is_named: bool,
+}
+
+impl RequestSpan {
+    pub(in crate::observe) const fn none() -> Self {
+        let span = Span::none();
+        Self {
+            span,
+            is_named: false,
+        }
     }
-    let operation = semconv::operation_name(record);
-    let name = match &record.model {
-        Some(model) => format!("{operation} {model}"),
-        None => operation.to_owned(),
-    };
-    let error = semconv::error_type(record);
-    let reason = record.stop_reason.as_ref();
-    let first_chunk = record.time_to_first_byte.filter(|_| record.is_stream);
-    let metadata = record.metadata.as_ref();
-    // Numbers without a sign would be exported as text.
-    let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    tracing::record_all!(
-        span,
-        otel.name = name.as_str(),
-        otel.status_code = error.as_ref().map(|_| "error"),
-        gen_ai.operation.name = operation,
-        error.type = error.as_deref(),
-        gen_ai.request.model = record.model.as_deref(),
-        gen_ai.request.stream = record.is_stream,
-        gen_ai.response.finish_reasons =
-            reason.and_then(|reason| serde_json::to_string(&[reason]).ok()).as_deref(),
-        gen_ai.response.time_to_first_chunk = first_chunk.map(|time| time.as_secs_f64()),
-        gen_ai.usage.input_tokens = record.tokens_in.map(signed),
-        gen_ai.usage.output_tokens = record.tokens_out.map(signed),
-        gen_ai.usage.cache_read.input_tokens = record.tokens_cache_read.map(signed),
-        gen_ai.usage.cache_creation.input_tokens = record.tokens_cache_write.map(signed),
-        gen_ai.usage.reasoning.output_tokens = record.tokens_reasoning.map(signed),
-        gen_ai.usage.cost = record.cost.map(|cost| cost.as_usd()),
-        aws.request_id = record.upstream_request_id.as_deref(),
-        cloud.region = record.region.as_deref(),
-        http.response.status_code = record.status_code.map(i64::from),
-        tower_bedrock.log_id = record.id.as_str(),
-        tower_bedrock.event_id = record.event_id.as_str(),
-        tower_bedrock.account_id = record.account_id.as_deref(),
-        tower_bedrock.gateway_id = record.gateway_id.as_deref(),
-        tower_bedrock.principal = record.principal.as_deref(),
-        tower_bedrock.operation = record.operation,
-        tower_bedrock.outcome = record.outcome.as_str(),
-        tower_bedrock.attempts = record.attempts.map(i64::from),
-        tower_bedrock.metadata =
-            metadata.and_then(|metadata| serde_json::to_string(metadata).ok()).as_deref(),
-    );
-    if let Some(error) = &error {
-        // After the status, which it is a part of.
-        let description = record.error.as_deref().unwrap_or(error);
-        span.record("otel.status_description", description);
+
+    /// Does `work` within it.
+    pub(in crate::observe) fn in_scope<T>(&self, work: impl FnOnce() -> T) -> T {
+        match self.is_named {
+            true => self.span.in_scope(work),
+            false => work(),
+        }
     }
-    // Exporters take the time of the latest exit for the end.
-    span.in_scope(|| ());
+
+    fn name(&self, operation: Option<&str>, model: Option<&str>) {
+        let operation = semconv::operation_name(operation, model);
+        let name = model.map(|model| format!("{operation} {model}"));
+        tracing::record_all!(
+            self.span,
+            otel.name = name.as_deref().unwrap_or(operation),
+            gen_ai.operation.name = operation,
+            gen_ai.request.model = model,
+        );
+    }
+
+    /// The request has ended, now.
+    pub(super) fn end(&self, record: &Record) {
+        let span = &self.span;
+        if span.is_disabled() {
+            return;
+        }
+        if !self.is_named {
+            self.name(record.operation, record.model.as_deref());
+        }
+        let error = semconv::error_type(record);
+        let reason = record.stop_reason.as_ref();
+        let first_chunk = record.time_to_first_byte.filter(|_| record.is_stream);
+        let metadata = record.metadata.as_ref();
+        // Numbers without a sign would be exported as text.
+        let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        tracing::record_all!(
+            span,
+            // It says that there is an error, too.
+            otel.status_description = error.as_deref().map(|error| record.error.as_deref().unwrap_or(error)),
+            error.type = error.as_deref(),
+            gen_ai.request.stream = record.is_stream,
+            gen_ai.response.finish_reasons =
+                reason.and_then(|reason| serde_json::to_string(&[reason]).ok()).as_deref(),
+            gen_ai.response.time_to_first_chunk = first_chunk.map(|time| time.as_secs_f64()),
+            gen_ai.usage.input_tokens = record.tokens_in.map(signed),
+            gen_ai.usage.output_tokens = record.tokens_out.map(signed),
+            gen_ai.usage.cache_read.input_tokens = record.tokens_cache_read.map(signed),
+            gen_ai.usage.cache_creation.input_tokens = record.tokens_cache_write.map(signed),
+            gen_ai.usage.reasoning.output_tokens = record.tokens_reasoning.map(signed),
+            gen_ai.usage.cost = record.cost.map(|cost| cost.as_usd()),
+            aws.request_id = record.upstream_request_id.as_deref(),
+            cloud.region = record.region.as_deref(),
+            http.response.status_code = record.status_code.map(i64::from),
+            tower_bedrock.log_id = record.id.as_str(),
+            tower_bedrock.event_id = record.event_id.as_str(),
+            tower_bedrock.account_id = record.account_id.as_deref(),
+            tower_bedrock.gateway_id = record.gateway_id.as_deref(),
+            tower_bedrock.principal = record.principal.as_deref(),
+            tower_bedrock.operation = record.operation,
+            tower_bedrock.outcome = record.outcome.as_str(),
+            tower_bedrock.attempts = record.attempts.map(i64::from),
+            tower_bedrock.metadata =
+                metadata.and_then(|metadata| serde_json::to_string(metadata).ok()).as_deref(),
+        );
+        // Exporters take the time of the latest exit for the end.
+        span.in_scope(|| ());
+    }
 }
 
 impl fmt::Debug for Spans {

@@ -187,7 +187,7 @@ impl Bounds {
         let mut labels = Vec::with_capacity(self.labels.len() + 5);
         labels.push(Label::from_static_parts(
             "gen_ai.operation.name",
-            semconv::operation_name(record),
+            semconv::operation_name(record.operation, record.model.as_deref()),
         ));
         labels.push(Label::from_static_parts(
             "gen_ai.provider.name",
