@@ -174,7 +174,11 @@ impl MetricLabel {
 impl Bounds {
     fn labels(&self, record: &Record) -> Vec<Label> {
         let may_add = record.outcome != Outcome::Refused;
-        let labels = self.label(record, |values, value| values.label(value, may_add));
+        let labels = self.label(record, |values, value| {
+            // Errors are the gateway's own words, or those of AWS.
+            let may_add = may_add || std::ptr::eq(values, &self.error);
+            values.label(value, may_add)
+        });
         if self.series.admits(&labels) {
             return labels;
         }
