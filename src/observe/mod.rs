@@ -126,9 +126,20 @@
 //! byte, but before its body said that there is no more, this counts as `client_disconnect`,
 //! unless the length was known.
 
+mod asked;
+mod bill;
 mod body;
+mod capture;
 mod cost;
+mod counts;
+mod drain;
+mod fill;
 mod frames;
+mod future;
+mod head;
+mod ignored;
+mod json;
+mod judge;
 mod layer;
 mod metadata;
 mod observation;
@@ -137,7 +148,9 @@ mod place;
 mod reader;
 mod record;
 mod scan;
+mod settings;
 mod sink;
+mod spare;
 mod sse;
 mod tally;
 mod trace;
@@ -147,10 +160,13 @@ mod usage;
 mod recordings;
 
 pub use self::body::ObservedBody;
-pub use self::cost::Cost;
-pub use self::layer::{Observability, ObservabilityLayer, ResponseFuture};
+pub use self::capture::{CaptureRequest, CaptureRequestLayer, CapturedBody};
+pub use self::cost::{Cost, Price, Prices};
+pub use self::drain::{Drain, LetGo};
+pub use self::future::ResponseFuture;
+pub use self::layer::{Observability, ObservabilityLayer};
 pub use self::metadata::{Metadata, MetadataValue};
-pub use self::payload::Payload;
+pub use self::payload::{Capture, Payload, Side};
 pub use self::record::{Outcome, Record};
 pub use self::sink::{Background, FromFn, JsonLines, Ring, Sink, Spans, Tracing, from_fn};
 #[cfg(feature = "metrics")]

@@ -3,66 +3,81 @@
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 
+use crate::context::Context;
 #[cfg(feature = "compat")]
 use crate::context::Told;
 use crate::eventstream::DecodeError;
 
 use super::frames::Frames;
-use super::scan::Scanner;
+use super::head::Head;
+use super::json::Json;
 use super::sse::Events;
-use super::tally::{BODY, Field, Tally};
 use super::usage::Usage;
 
 /// Reads one answer. It never holds more of it than a few values, and of a stream at most the
 /// part of one frame that it reads.
 #[derive(Debug)]
-pub(crate) struct Reader {
-    headers: Usage,
+pub(super) struct Reader {
+    head: Head,
     kind: Kind,
-    content: bool,
-}
-
-/// What a piece of the answer was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Progress {
-    /// Nothing that changes the record now.
-    None,
-    /// The first piece of a stream in which the model says something.
-    FirstContent,
 }
 
 /// What an answer told.
-#[derive(Debug, Default)]
-pub(crate) struct Reading {
-    pub(crate) usage: Usage,
-    pub(crate) stop_reason: Option<String>,
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Reading<'a> {
+    pub(super) usage: Usage,
+    /// In milliseconds.
+    pub(super) latency: Option<u64>,
+    pub(super) stop_reason: Option<&'a str>,
+    pub(super) guardrail: Option<&'a str>,
+    pub(super) service_tier: Option<&'a str>,
+    pub(super) model: Option<&'a str>,
     /// The name of the exception or error that a stream carried.
-    pub(crate) exception: Option<String>,
+    pub(super) exception: Option<&'a str>,
     /// The answer is a success in its status alone: Bedrock knows no such operation.
-    pub(crate) unknown_operation: bool,
+    pub(super) unknown_operation: bool,
     /// The answer stopped in mid-frame, in mid-object or before the message did, or a stream had
     /// no frame at all.
-    pub(crate) truncated: bool,
-    /// Why the rest of the stream was not read.
-    pub(crate) broken: Option<DecodeError>,
+    pub(super) truncated: bool,
+    /// Why the rest of the stream was not read, and how many bytes that were.
+    pub(super) broken: Option<(DecodeError, u64)>,
 }
 
-#[cfg(feature = "compat")]
-impl Reading {
-    /// What the layer has read that gave the answer its form.
-    pub(super) fn of(told: &Told) -> Self {
-        Self {
-            usage: Usage {
-                input_tokens: told.input_tokens,
-                output_tokens: told.output_tokens,
-                cache_read_tokens: told.cache_read_tokens,
-                cache_write_tokens: told.cache_write_tokens,
-            },
-            stop_reason: told.stop_reason.clone(),
-            exception: told.fault.clone(),
-            truncated: told.is_cut,
-            ..Self::default()
+impl<'a> Reading<'a> {
+    /// With what the layer has read that gave the answer its form; of what it does not tell, what
+    /// was read from that form.
+    pub(super) fn in_all(self, context: &'a Context) -> Self {
+        #[cfg(feature = "compat")]
+        if let Some(told) = context.told() {
+            return self.told(told);
         }
+        let _ = context;
+        self
+    }
+
+    #[cfg(feature = "compat")]
+    fn told(self, told: &'a Told) -> Self {
+        let usage = Usage {
+            input_tokens: told.input_tokens,
+            output_tokens: told.output_tokens,
+            cache_read_tokens: told.cache_read_tokens,
+            cache_write_tokens: told.cache_write_tokens,
+            reasoning_tokens: self.usage.reasoning_tokens,
+            ..Usage::default()
+        };
+        Self {
+            usage,
+            stop_reason: told.stop_reason.as_deref(),
+            exception: told.fault.as_deref(),
+            truncated: told.is_cut,
+            ..self
+        }
+    }
+
+    /// What a guardrail did, if that is known.
+    pub(super) fn guardrail_action(&self) -> Option<&'a str> {
+        let intervened = self.stop_reason == Some("guardrail_intervened");
+        self.guardrail.or(intervened.then_some("INTERVENED"))
     }
 }
 
@@ -74,71 +89,92 @@ enum Kind {
     Events(Box<Events>),
 }
 
-#[derive(Debug)]
-struct Json {
-    scanner: Scanner<Field>,
-    tally: Tally,
-}
-
 impl Reader {
     /// A reader for the answer of this head.
-    pub(crate) fn new(status: StatusCode, headers: &HeaderMap) -> Self {
+    pub(super) fn new(status: StatusCode, headers: &HeaderMap) -> Self {
         let success = status.is_success();
         Self {
-            headers: if success {
-                Usage::from_headers(headers)
+            head: if success {
+                Head::of(headers)
             } else {
-                Usage::default()
+                Head::default()
             },
             kind: if success && is_plain(headers) {
                 Kind::of(headers)
             } else {
                 Kind::Nothing
             },
-            content: false,
         }
     }
 
-    /// Reads on.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> Progress {
-        let content = match &mut self.kind {
+    /// Whether the answer is one object.
+    pub(super) fn is_object(&self) -> bool {
+        matches!(self.kind, Kind::Json(_))
+    }
+
+    /// Whether more of the answer could tell something.
+    pub(super) fn is_reading(&self) -> bool {
+        match &self.kind {
             Kind::Nothing => false,
+            Kind::Json(_) | Kind::Events(_) => true,
+            Kind::Frames(frames) => frames.broken().is_none(),
+        }
+    }
+
+    /// Whether the answer is a stream of events.
+    pub(super) fn is_stream(&self) -> bool {
+        matches!(self.kind, Kind::Frames(_) | Kind::Events(_))
+    }
+
+    /// Reads on; says how many events of the stream by now were text of the model.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> u64 {
+        match &mut self.kind {
+            Kind::Nothing => 0,
             Kind::Json(json) => {
-                let tally = &mut json.tally;
-                let found = &mut |field, value: Option<&[u8]>| tally.found(field, value);
-                json.scanner.push(bytes, found);
-                false
+                json.push(bytes);
+                0
             }
             Kind::Frames(frames) => frames.push(bytes),
             Kind::Events(events) => events.push(bytes),
-        };
-        if content && !self.content {
-            self.content = true;
-            return Progress::FirstContent;
         }
-        Progress::None
     }
 
     /// What the answer told, now that it has ended, or for as far as it came.
-    pub(crate) fn finish(self) -> Reading {
-        let (tally, truncated, broken) = match self.kind {
-            Kind::Nothing => Default::default(),
-            Kind::Json(json) => (json.tally, json.scanner.is_open(), None),
-            Kind::Frames(frames) => frames.finish(),
-            Kind::Events(events) => {
-                let (tally, truncated) = events.finish();
-                (tally, truncated, None)
+    pub(super) fn finish(&mut self) -> Reading<'_> {
+        let broken = match &self.kind {
+            Kind::Frames(frames) => frames.broken(),
+            _ => None,
+        };
+        let (tally, truncated) = match &mut self.kind {
+            Kind::Nothing => {
+                return Reading {
+                    usage: self.head.usage,
+                    latency: self.head.latency,
+                    service_tier: self.head.service_tier(),
+                    ..Reading::default()
+                };
             }
+            Kind::Json(json) => json.finish(),
+            Kind::Frames(frames) => frames.finish(),
+            Kind::Events(events) => events.finish(),
         };
         Reading {
-            usage: self.headers.or(tally.usage()),
-            stop_reason: tally.stop_reason,
-            exception: tally.exception,
+            usage: self.head.usage.or(tally.usage()),
+            latency: self.head.latency.or(tally.latency),
+            stop_reason: told_text(&tally.stop_reason),
+            guardrail: told_text(&tally.guardrail),
+            service_tier: self.head.service_tier().or(told_text(&tally.service_tier)),
+            model: told_text(&tally.model),
+            exception: told_text(&tally.exception),
             unknown_operation: tally.unknown_operation,
             truncated,
             broken,
         }
     }
+}
+
+fn told_text(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 impl Kind {
@@ -149,15 +185,15 @@ impl Kind {
             None => "application/json",
         };
         let essence = value.split(';').next().unwrap_or_default().trim();
-        let essence = essence.to_ascii_lowercase();
-        match essence.as_str() {
-            "application/vnd.amazon.eventstream" => Self::Frames(Box::new(Frames::new())),
-            "text/event-stream" => Self::Events(Box::new(Events::new())),
-            other if other.contains("json") => Self::Json(Box::new(Json {
-                scanner: Scanner::new(BODY),
-                tally: Tally::default(),
-            })),
-            _ => Self::Nothing,
+        let is = |name| essence.eq_ignore_ascii_case(name);
+        if is("application/json") || has_json(essence) {
+            Self::Json(Json::spare())
+        } else if is("application/vnd.amazon.eventstream") {
+            Self::Frames(Box::new(Frames::new()))
+        } else if is("text/event-stream") {
+            Self::Events(Box::new(Events::new()))
+        } else {
+            Self::Nothing
         }
     }
 }
@@ -168,4 +204,18 @@ fn is_plain(headers: &HeaderMap) -> bool {
         .get_all(CONTENT_ENCODING)
         .iter()
         .all(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+/// As in `application/problem+json`.
+fn has_json(essence: &str) -> bool {
+    let mut parts = essence.as_bytes().windows(4);
+    parts.any(|part| part.eq_ignore_ascii_case(b"json"))
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if let Kind::Json(json) = std::mem::replace(&mut self.kind, Kind::Nothing) {
+            json.give_back();
+        }
+    }
 }

@@ -125,10 +125,21 @@ pub struct Record {
 
 impl Record {
     /// A record in which nothing else is known.
+    #[cfg(test)]
     pub(super) fn new(id: String, event_id: String, created_at: SystemTime) -> Self {
         Self {
             id,
+            event_id,
             created_at,
+            ..Self::blank()
+        }
+    }
+
+    /// A record in which nothing is known.
+    pub(super) fn blank() -> Self {
+        Self {
+            id: String::new(),
+            created_at: UNIX_EPOCH,
             duration: Duration::ZERO,
             time_to_first_byte: None,
             time_to_first_token: None,
@@ -168,7 +179,7 @@ impl Record {
             parent_span_id: None,
             cached: false,
             step: 0,
-            event_id,
+            event_id: String::new(),
             credentials_id: None,
             alias: None,
             error: None,

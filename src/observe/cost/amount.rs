@@ -2,6 +2,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use super::decimal;
+
 const PICODOLLARS: u64 = 1_000_000_000_000;
 
 /// An amount in US dollars, kept in whole picodollars: a millionth of a millionth.
@@ -20,6 +22,12 @@ impl Cost {
         Self(picodollars)
     }
 
+    /// To the nearest picodollar.
+    pub(super) fn from_attodollars(attodollars: u128) -> Self {
+        let nearest = attodollars.saturating_add(500_000) / 1_000_000;
+        Self(u64::try_from(nearest).unwrap_or(u64::MAX))
+    }
+
     /// In picodollars.
     pub const fn picodollars(self) -> u64 {
         self.0
@@ -34,12 +42,7 @@ impl Cost {
 impl fmt::Display for Cost {
     /// In US dollars, with no more digits than are needed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (whole, part) = (self.0 / PICODOLLARS, self.0 % PICODOLLARS);
-        if part == 0 {
-            return write!(f, "{whole}");
-        }
-        let digits = format!("{part:012}");
-        write!(f, "{whole}.{}", digits.trim_end_matches('0'))
+        f.write_str(&decimal::show(self.0, 12))
     }
 }
 

@@ -22,7 +22,10 @@ use crate::observe::record::Record;
 /// # assert_eq!(slow.dropped(), 0);
 /// ```
 #[derive(Clone)]
-pub struct Background(Arc<Queue>);
+pub struct Background {
+    queue: Arc<Queue>,
+    keeps_records: bool,
+}
 
 impl Background {
     /// Up to 4096 records wait for `sink`.
@@ -35,23 +38,30 @@ impl Background {
     /// If no thread can be had, all records are dropped and counted.
     pub fn with_capacity(sink: impl Sink, capacity: usize) -> Self {
         let lost = Arc::new(Lost::new("background"));
-        Self(Arc::new(Queue::new(Foreign(sink), capacity, lost)))
+        Self {
+            keeps_records: sink.keeps_records(),
+            queue: Arc::new(Queue::new(Foreign(sink), capacity, lost)),
+        }
     }
 
     /// How many records were dropped.
     pub fn dropped(&self) -> u64 {
-        self.0.lost()
+        self.queue.lost()
     }
 
     /// Waits until the sink has had all records so far. It blocks the thread.
     pub fn flush(&self) {
-        self.0.flush();
+        self.queue.flush();
     }
 }
 
 impl Sink for Background {
     fn record(&self, record: &Arc<Record>) {
-        self.0.push(record);
+        self.queue.push(record);
+    }
+
+    fn keeps_records(&self) -> bool {
+        self.keeps_records
     }
 }
 

@@ -39,11 +39,21 @@ pub use self::tracing::Tracing;
 pub trait Sink: Send + Sync + 'static {
     /// Takes a record; whoever wants to keep it clones the pointer.
     fn record(&self, record: &Arc<Record>);
+
+    /// Whether it keeps records, or only counts them. One that keeps none is given those too whose
+    /// client has asked by `cf-aig-collect-log` that none be kept.
+    fn keeps_records(&self) -> bool {
+        true
+    }
 }
 
 impl<K: Sink + ?Sized> Sink for Arc<K> {
     fn record(&self, record: &Arc<Record>) {
         K::record(self, record);
+    }
+
+    fn keeps_records(&self) -> bool {
+        K::keeps_records(self)
     }
 }
 
@@ -144,19 +154,23 @@ impl Sinks {
         self.panics.count()
     }
 
-    /// Ends the span, and gives the record to every sink, whatever the others do.
-    pub(super) fn record(&self, record: Record, span: &RequestSpan) {
+    /// Ends the span, and gives the record to every sink, whatever the others do; to those that
+    /// keep records only if it is to be kept.
+    pub(super) fn record(&self, record: &Arc<Record>, is_kept: bool, span: &RequestSpan) {
         let guarded = |job: &dyn Fn()| {
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
                 self.panics.add(1);
             }
         };
         if self.spans.is_some() {
-            guarded(&|| span.end(&record));
+            guarded(&|| span.end(record));
         }
-        let record = Arc::new(record);
         for sink in &self.list {
-            guarded(&|| sink.record(&record));
+            guarded(&|| {
+                if is_kept || !sink.keeps_records() {
+                    sink.record(record);
+                }
+            });
         }
     }
 }

@@ -219,6 +219,10 @@ impl Sink for Metrics {
         let labels = self.0.labels(record);
         with_recorder(|recorder| measure(recorder, record, &labels));
     }
+
+    fn keeps_records(&self) -> bool {
+        false
+    }
 }
 
 fn measure(recorder: &dyn Recorder, record: &Record, labels: &[Label]) {

@@ -1,0 +1,456 @@
+//! Reads a `usage` object, in the words of any of the vendors, without keeping a copy of it.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, de};
+
+use super::usage::Usage;
+
+/// What such an object tells.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+pub(super) struct Counts<'a> {
+    pub(super) usage: Usage,
+    /// How long the model took, in milliseconds.
+    pub(super) latency: Option<u64>,
+    pub(super) service_tier: Option<&'a str>,
+}
+
+impl<'a> Counts<'a> {
+    /// What the text of an object tells; nothing if it is not JSON.
+    pub(super) fn read(json: &'a [u8]) -> Self {
+        let mut found = Found::default();
+        let mut json = serde_json::Deserializer::from_slice(json);
+        let read = found.at(Place::Usage).deserialize(&mut json);
+        match read.and_then(|()| json.end()) {
+            Ok(()) => found.settle(),
+            Err(_) => Self::default(),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Found<'a> {
+    counts: Counts<'a>,
+    /// OpenAI's way: the input includes what was cached, and these say how much of it.
+    inclusive: bool,
+    cached: Option<u64>,
+    written: Option<u64>,
+    /// Of the element of `cacheDetails` in hand.
+    detail: Option<u64>,
+    is_one_hour: bool,
+}
+
+impl<'a> Found<'a> {
+    fn settle(self) -> Counts<'a> {
+        let mut counts = self.counts;
+        if self.inclusive {
+            let usage = &mut counts.usage;
+            let within = [self.cached, self.written].into_iter().flatten();
+            usage.input_tokens = usage
+                .input_tokens
+                .map(|all| within.fold(all, u64::saturating_sub));
+            usage.cache_read_tokens = self.cached.or(usage.cache_read_tokens);
+            usage.cache_write_tokens = self.written.or(usage.cache_write_tokens);
+        }
+        counts
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Usage,
+    /// How the input is made up.
+    Input,
+    /// How the output is made up.
+    Output,
+    /// How long the cache keeps what was written: by name, or in a list.
+    Creation,
+    Details,
+    Detail,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Input,
+    Output,
+    CacheRead,
+    CacheWrite,
+    Latency,
+    ServiceTier,
+    InputDetails,
+    OutputDetails,
+    Creation,
+    Details,
+    Cached,
+    Written,
+    Reasoning,
+    OneHour,
+    Ttl,
+    Other,
+}
+
+impl Key {
+    fn of(name: &str) -> Self {
+        match name {
+            "inputTokens" | "inputTokenCount" | "input_tokens" | "prompt_tokens" => Self::Input,
+            "outputTokens" | "outputTokenCount" | "output_tokens" | "completion_tokens" => {
+                Self::Output
+            }
+            "cacheReadInputTokens" | "cacheReadInputTokenCount" | "cache_read_input_tokens" => {
+                Self::CacheRead
+            }
+            "cacheWriteInputTokens"
+            | "cacheWriteInputTokenCount"
+            | "cache_creation_input_tokens" => Self::CacheWrite,
+            "invocationLatency" => Self::Latency,
+            "service_tier" => Self::ServiceTier,
+            "prompt_tokens_details" | "input_tokens_details" => Self::InputDetails,
+            "completion_tokens_details" | "output_tokens_details" => Self::OutputDetails,
+            "cache_creation" => Self::Creation,
+            "cacheDetails" => Self::Details,
+            "cached_tokens" => Self::Cached,
+            "cache_write_tokens" => Self::Written,
+            "reasoning_tokens" | "thinking_tokens" => Self::Reasoning,
+            "ephemeral_1h_input_tokens" => Self::OneHour,
+            "ttl" => Self::Ttl,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Name;
+        impl Visitor<'_> for Name {
+            type Value = Key;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Key, E> {
+                Ok(Key::of(name))
+            }
+        }
+        deserializer.deserialize_str(Name)
+    }
+}
+
+struct Seed<'s, 'a> {
+    found: &'s mut Found<'a>,
+    place: Place,
+}
+
+impl<'de> DeserializeSeed<'de> for Seed<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+/// What is of another type than it should be counts for nothing.
+macro_rules! nothing {
+    ($($name:ident: $type:ty),*) => {
+        $(fn $name<E: de::Error>(self, _: $type) -> Result<Self::Value, E> {
+            Ok(Self::Value::default())
+        })*
+
+        fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+            Ok(Self::Value::default())
+        }
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("anything")
+        }
+    };
+}
+
+impl<'de> Visitor<'de> for Seed<'_, 'de> {
+    type Value = ();
+
+    nothing!(visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str);
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { found, place } = self;
+        while let Some(key) = map.next_key::<Key>()? {
+            let usage = &mut found.counts.usage;
+            let count = match (place, key) {
+                (Place::Usage, Key::Input) => &mut usage.input_tokens,
+                (Place::Usage, Key::Output) => &mut usage.output_tokens,
+                (Place::Usage, Key::CacheRead) => &mut usage.cache_read_tokens,
+                (Place::Usage, Key::CacheWrite) => &mut usage.cache_write_tokens,
+                (Place::Usage, Key::Latency) => &mut found.counts.latency,
+                (Place::Input, Key::Cached) => &mut found.cached,
+                (Place::Input, Key::Written) => &mut found.written,
+                (Place::Output, Key::Reasoning) => &mut usage.reasoning_tokens,
+                (Place::Creation, Key::OneHour) => &mut usage.cache_write_1h_tokens,
+                (Place::Detail, Key::Input) => &mut found.detail,
+                (Place::Usage, Key::ServiceTier) => {
+                    let Text(tier) = map.next_value()?;
+                    found.counts.service_tier = tier.or(found.counts.service_tier);
+                    continue;
+                }
+                (Place::Detail, Key::Ttl) => {
+                    let Text(ttl) = map.next_value()?;
+                    found.is_one_hour = ttl == Some("1h");
+                    continue;
+                }
+                (Place::Usage, Key::InputDetails) => {
+                    found.inclusive = true;
+                    map.next_value_seed(found.at(Place::Input))?;
+                    continue;
+                }
+                (Place::Usage, Key::OutputDetails) => {
+                    map.next_value_seed(found.at(Place::Output))?;
+                    continue;
+                }
+                (Place::Usage, Key::Creation) => {
+                    map.next_value_seed(found.at(Place::Creation))?;
+                    continue;
+                }
+                (Place::Usage, Key::Details) => {
+                    map.next_value_seed(found.at(Place::Details))?;
+                    continue;
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            let Count(value) = map.next_value()?;
+            *count = count.or(value);
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let Self { found, place } = self;
+        if place != Place::Details {
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(());
+        }
+        loop {
+            (found.detail, found.is_one_hour) = (None, false);
+            if list.next_element_seed(found.at(Place::Detail))?.is_none() {
+                return Ok(());
+            }
+            if let (Some(tokens), true) = (found.detail, found.is_one_hour) {
+                let all = &mut found.counts.usage.cache_write_1h_tokens;
+                *all = Some(all.unwrap_or_default().saturating_add(tokens));
+            }
+        }
+    }
+}
+
+impl<'a> Found<'a> {
+    fn at(&mut self, place: Place) -> Seed<'_, 'a> {
+        Seed { found: self, place }
+    }
+}
+
+/// A count of tokens; some models write them as `28.0`.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+pub(super) struct Count(pub(super) Option<u64>);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Number;
+        impl<'de> Visitor<'de> for Number {
+            type Value = Count;
+
+            nothing!(visit_bool: bool, visit_i64: i64, visit_str: &str);
+
+            fn visit_u64<E: de::Error>(self, count: u64) -> Result<Count, E> {
+                Ok(Count(Some(count)))
+            }
+
+            fn visit_f64<E: de::Error>(self, count: f64) -> Result<Count, E> {
+                const EXACT: f64 = 9_007_199_254_740_992.0;
+                // Between these bounds the cast loses nothing but a fraction.
+                let is_count = (0.0..=EXACT).contains(&count);
+                Ok(Count(is_count.then_some(count as u64)))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Count, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Count(None))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Count, A::Error> {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Count(None))
+            }
+        }
+        deserializer.deserialize_any(Number)
+    }
+}
+
+/// A text without escapes.
+#[derive(Debug, Default)]
+struct Text<'a>(Option<&'a str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Text<'de>;
+
+            nothing!(visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str);
+
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Some(text)))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text<'de>, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Text(None))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Text<'de>, A::Error> {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Text(None))
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(json: &str) -> Usage {
+        Counts::read(json.as_bytes()).usage
+    }
+
+    fn usage(counts: [Option<u64>; 4], more: [Option<u64>; 2]) -> Usage {
+        Usage {
+            input_tokens: counts[0],
+            output_tokens: counts[1],
+            cache_read_tokens: counts[2],
+            cache_write_tokens: counts[3],
+            cache_write_1h_tokens: more[0],
+            reasoning_tokens: more[1],
+        }
+    }
+
+    #[test]
+    fn shapes() {
+        let table = [
+            (
+                json!({"inputTokens": 1, "outputTokens": 2, "totalTokens": 3}),
+                [Some(1), Some(2), None, None],
+            ),
+            (
+                json!({"inputTokens": 11, "outputTokens": 236, "cacheReadInputTokenCount": 0, "cacheReadInputTokens": 0,
+                    "cacheWriteInputTokenCount": 1028, "cacheWriteInputTokens": 1028, "serverToolUsage": {}}),
+                [Some(11), Some(236), Some(0), Some(1028)],
+            ),
+            (
+                json!({"inputTokens": 5, "outputTokens": 6, "cacheReadInputTokenCount": 7, "cacheWriteInputTokenCount": 8}),
+                [Some(5), Some(6), Some(7), Some(8)],
+            ),
+            (
+                json!({"inputTokenCount": 5, "outputTokenCount": 6, "cacheReadInputTokenCount": 7, "cacheWriteInputTokenCount": 8}),
+                [Some(5), Some(6), Some(7), Some(8)],
+            ),
+            (
+                json!({"input_tokens": 5, "output_tokens": 6, "cache_read_input_tokens": 7, "cache_creation_input_tokens": 8,
+                    "cache_creation": {"ephemeral_5m_input_tokens": 8}, "output_tokens_details": {"thinking": 3}}),
+                [Some(5), Some(6), Some(7), Some(8)],
+            ),
+            (
+                json!({"prompt_tokens": 72, "completion_tokens": 56, "total_tokens": 128}),
+                [Some(72), Some(56), None, None],
+            ),
+            (
+                json!({"prompt_tokens": 72, "completion_tokens": 56, "prompt_tokens_details": {"cached_tokens": 70, "audio_tokens": 0}}),
+                [Some(2), Some(56), Some(70), None],
+            ),
+            (
+                json!({"prompt_tokens": 72, "completion_tokens": 56, "prompt_tokens_details": null}),
+                [Some(72), Some(56), None, None],
+            ),
+            (
+                json!({"input_tokens": 88, "input_tokens_details": {"cache_write_tokens": 80, "cached_tokens": 6}, "output_tokens": 14}),
+                [Some(2), Some(14), Some(6), Some(80)],
+            ),
+            (
+                json!({"input_tokens": 1, "input_tokens_details": {"cached_tokens": 6}}),
+                [Some(0), None, Some(6), None],
+            ),
+            (
+                json!({"inputTokens": 28.0, "outputTokens": -1, "cacheReadInputTokens": "7"}),
+                [Some(28), None, None, None],
+            ),
+            (json!({"topicPolicyUnits": 1}), [None; 4]),
+            (json!(null), [None; 4]),
+            (json!([1]), [None; 4]),
+        ];
+        for (value, expected) in table {
+            assert_eq!(
+                read(&value.to_string()),
+                usage(expected, [None; 2]),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn parts() {
+        for (json, more) in [
+            (
+                r#"{"cache_creation":{"ephemeral_5m_input_tokens":8,"ephemeral_1h_input_tokens":3}}"#,
+                [Some(3), None],
+            ),
+            (
+                r#"{"cacheDetails":[{"ttl":"1h","inputTokens":3},{"inputTokens":4,"ttl":"5m"},{"ttl":"1h","inputTokens":5},7]}"#,
+                [Some(8), None],
+            ),
+            (
+                r#"{"cacheDetails":{"ttl":"1h"},"cache_creation":[1]}"#,
+                [None, None],
+            ),
+            (
+                r#"{"completion_tokens_details":{"reasoning_tokens":9}}"#,
+                [None, Some(9)],
+            ),
+            (
+                r#"{"output_tokens_details":{"thinking_tokens":0}}"#,
+                [None, Some(0)],
+            ),
+            (
+                r#"{"output_tokens_details":null,"reasoning_tokens":4}"#,
+                [None, None],
+            ),
+        ] {
+            assert_eq!(read(json), usage([None; 4], more), "{json}");
+        }
+        let json = br#"{"inputTokenCount":1,"invocationLatency":1830,"service_tier":"standard"}"#;
+        let counts = Counts::read(json);
+        assert_eq!(counts.latency, Some(1830));
+        assert_eq!(counts.service_tier, Some("standard"));
+    }
+
+    #[test]
+    fn bad_counts() {
+        for json in [
+            r#"{"inputTokens":"7","outputTokens":-1,"cacheReadInputTokens":[7],"cacheWriteInputTokens":{"inputTokens":7}}"#,
+            r#"{"inputTokens":1e300,"outputTokens":99999999999999999999999,"service_tier":{"a":[1]}}"#,
+            r#"{"inputTokens":7"#,
+            r#"{"inputTokens":7}}"#,
+            r#"{"inputTokens":NaN}"#,
+            "7",
+            "",
+        ] {
+            assert_eq!(Counts::read(json.as_bytes()), Counts::default(), "{json}");
+        }
+        assert_eq!(read(r#"{"inputTokens":2.9}"#).input_tokens, Some(2));
+        let most = format!(r#"{{"inputTokens":{}}}"#, u64::MAX);
+        assert_eq!(read(&most).input_tokens, Some(u64::MAX));
+    }
+}
