@@ -7,6 +7,7 @@ use super::cost::{self, Cost, Custom, Prices};
 use super::observation::{Answer, Observation};
 use super::place::Place;
 use super::reader::Reading;
+use crate::route::decode;
 
 const TOKENS_IN: HeaderName = HeaderName::from_static("x-bedrock-usage-tokens-in");
 const TOKENS_OUT: HeaderName = HeaderName::from_static("x-bedrock-usage-tokens-out");
@@ -20,6 +21,7 @@ pub(super) fn bill(
     asked: &mut Asked,
     answer: Option<&Answer>,
     place: &Place<'_>,
+    model: Option<&str>,
     reading: &Reading<'_>,
 ) -> (bool, Option<Cost>) {
     let json = asked.custom_cost.as_ref();
@@ -35,7 +37,7 @@ pub(super) fn bill(
         return (true, Some(cost));
     }
     let asked = cost::Asked {
-        model: place.model.as_deref(),
+        model,
         told: reading.model,
         region: place.region,
         is_mantle: place.is_mantle,
@@ -60,11 +62,13 @@ impl Observation {
             custom_cost: self.asked.custom_cost.clone(),
             ..Asked::default()
         };
+        let model = place.raw_model.map(decode);
         let (_, cost) = bill(
             &self.settings.prices,
             &mut asked,
             Some(answer),
             &place,
+            model.as_deref(),
             &reading,
         );
         let usage = &reading.usage;

@@ -12,6 +12,7 @@ use super::place::Place;
 use super::reader::{Reader, Reading};
 use super::record::{Outcome, Record};
 use crate::context::{Context, Principal};
+use crate::route::decode_into;
 
 impl Observation {
     /// Fills a record, which may have been another request's: every field of it.
@@ -41,15 +42,22 @@ impl Observation {
         if reading.broken.is_some() {
             settings.count_unread();
         }
+        match place.raw_model {
+            Some(model) => decode_into(model, record.model.get_or_insert_default()),
+            None => record.model = None,
+        }
+        let model = record.model.as_deref();
         (record.custom_cost, record.cost) = bill(
             &settings.prices,
             &mut asked,
             answer.as_ref(),
             &place,
+            model,
             &reading,
         );
-        let model = place.model.as_deref().or(reading.model);
-        set(&mut record.model, model);
+        if record.model.is_none() {
+            set(&mut record.model, reading.model);
+        }
 
         let (outcome, error) = judge(&context, answer.as_ref(), &reading, end);
         record.outcome = outcome;

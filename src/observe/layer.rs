@@ -7,25 +7,22 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
-use uuid::Uuid;
 
 use super::asked::Asked;
 use super::body::ObservedBody;
 use super::cost::Prices;
 use super::drain::{AfterLeaving, Drain, LetGo};
 use super::future::ResponseFuture;
-use super::observation::{EVENT_ID, Guard, LOG_ID, Observation, content_length};
+use super::ids::{event_id, log_id};
+use super::observation::{Guard, LOG_ID, Observation, content_length};
 use super::payload::{Capture, Side};
 use super::settings::Settings;
 use super::sink::{Sink, Spans, Tracing};
 use crate::context::Context;
-
-/// The longest event id that a client may give.
-const MAX_EVENT_ID: usize = 128;
 
 /// Gives every request its ids and leaves one [`Record`](super::Record) of it. See the
 /// [module docs](super).
@@ -137,8 +134,6 @@ impl<D> fmt::Debug for ObservabilityLayer<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ObservabilityLayer")
             .field("sinks", &self.settings.sinks.len())
-            .field("prices", &self.settings.prices.len())
-            .field("payloads", &self.settings.payloads)
             .finish_non_exhaustive()
     }
 }
@@ -233,20 +228,4 @@ fn observe(settings: &Arc<Settings>, head: &mut Parts, length: Option<u64>) -> O
         observation.context.take_body(limit);
     }
     observation
-}
-
-/// A new id, whose text is shared by all that carry it.
-fn log_id() -> HeaderValue {
-    let mut text = [0; 36];
-    Uuid::now_v7().hyphenated().encode_lower(&mut text);
-    HeaderValue::from_maybe_shared(Bytes::from_owner(text))
-        .unwrap_or_else(|_| HeaderValue::from_static(""))
-}
-
-/// The client's event id, if it is fit to be sent back.
-fn event_id(headers: &HeaderMap) -> Option<HeaderValue> {
-    let value = headers.get(EVENT_ID)?;
-    let bytes = value.as_bytes();
-    let fits = (1..=MAX_EVENT_ID).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
-    fits.then(|| value.clone())
 }

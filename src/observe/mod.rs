@@ -18,24 +18,39 @@
 //! |---|---|
 //! | `id`, `event_id` | as on the response |
 //! | `created_at` | when the request came, RFC 3339 in UTC with milliseconds |
-//! | `duration` | from the request's head to the end of the answer |
+//! | `duration` | from the request's head to the end of the answer, or until the client left |
 //! | `time_to_first_byte` | to the first byte of the answer's body |
-//! | `time_to_first_token` | to the first piece of a stream in which the model says something |
-//! | `upstream_latency` | from the latest attempt to the head of its answer |
+//! | `time_to_first_token` | to the first piece of a stream in which the model says something, text or tool or reasoning; not to its `messageStart` |
+//! | `time_between_tokens` | the mean time from one such piece to the next |
+//! | `upstream_latency` | from the latest attempt to the head of its answer; what else there is of `time_to_first_byte` is the gateway's |
+//! | `bedrock_latency` | how long the model took, as Bedrock says: `x-amzn-bedrock-invocation-latency`, `metrics.latencyMs` or `invocationLatency` |
 //! | `provider` | `aws-bedrock` |
-//! | `account_id`, `gateway_id`, `region`, `operation`, `model` | from the path; the model id decoded; without a gateway's path from Bedrock's own URL |
+//! | `account_id`, `gateway_id`, `region`, `operation` | from the path; without a gateway's path from Bedrock's own URL |
+//! | `model` | from the path, decoded; where the path has none, as the answer names it |
 //! | `path` | as it arrived, without the query; its first 8 KiB |
 //! | `status_code`, `response_size` | as sent, the size as far as it was sent |
 //! | `request_size` | bytes of the request body, as announced or as read |
 //! | `outcome` | see below |
 //! | `success` | `complete`, and a status of 2xx |
-//! | `tokens_in` | input, cache reads and cache writes together |
-//! | `tokens_cache_read`, `tokens_cache_write`, `tokens_out`, `stop_reason` | as the answer tells |
-//! | `principal`, `credentials_id` | who called, and the access key id that signed |
+//! | `is_stream` | the answer is a stream of events |
+//! | `bytes_unread` | bytes of a stream from a frame on that was broken or too long: it went to the client as it was, and was not read; see [`unread_streams`](ObservabilityLayer::unread_streams) |
+//! | `tokens_in` | `tokens_input`, cache reads and cache writes together |
+//! | `tokens_input`, `tokens_cache_read`, `tokens_cache_write`, `tokens_out` | as the answer tells; Bedrock's own measure before the model's word |
+//! | `tokens_reasoning` | those of `tokens_out` in which the model reasoned, if the answer tells |
+//! | `cost` | in US dollars, by [`Prices`] or by the client's own rates: of the tokens that were counted, also of an answer that broke off. `null` if there is no price for the model, or a count that matters is not known |
+//! | `custom_cost` | `cost` is by `cf-aig-custom-cost` |
+//! | `stop_reason` | as the answer tells |
+//! | `guardrail_action` | `INTERVENED` or `NONE`, if the answer tells |
+//! | `service_tier` | as the answer tells: `flex`, `priority`, `default` … |
+//! | `principal`, `credentials_id`, `alias` | who called, the access key id that signed, and the alias of a stored key that the client named |
 //! | `upstream_request_id` | `x-amzn-requestid` of AWS's answer |
 //! | `attempts` | how often the request was sent |
+//! | `metadata` | an object, see below |
+//! | `trace_id`, `parent_span_id` | 32 and 16 hexadecimal digits, see below |
 //! | `error` | what went wrong, in words that the client may read |
-//! | `cost`, `metadata`, `cached`, `step` | `null`, `null`, `false`, `0`: nothing sets them yet |
+//! | `ignored` | a list of what the client's headers asked for in vain: `cf-aig-metadata: cf.user` |
+//! | `request_body`, `response_body` | their beginnings, if [`Capture`] keeps them: `{"text": …, "complete": true}`, or with `base64` |
+//! | `cached`, `step` | `false`, `0`: nothing sets them yet |
 //!
 //! | `outcome` | when, the first that fits |
 //! |---|---|
@@ -44,6 +59,19 @@
 //! | `upstream_cut` | the answer broke off, is shorter than its `content-length`, or ended in mid-frame, in mid-object or before the message did |
 //! | `client_disconnect` | response or future were dropped before that; what was known until then is in the record |
 //! | `complete` | else |
+//!
+//! # What a client may ask for
+//! None of these headers can fail a request. Of one that is sent twice the first counts.
+//!
+//! | header | |
+//! |---|---|
+//! | `cf-aig-metadata` | a JSON object of up to five entries, each a text (1 KiB), a number, `true` or `false`, under a key of up to 128 bytes. An entry is dropped, and named in `ignored`, if it is anything else, is one too many, is there already, or has a key that begins with `cf.` or `gen_ai.`; so is all of it if it is no object or longer than 8 KiB |
+//! | `cf-aig-custom-cost` | `{"total_cost": …}` in dollars, up to a million; or `{"per_token_in": …, "per_token_out": …}` in dollars for one token, up to one, and if there is one of them `per_cache_read_token` and `per_cache_write_token`, of which the other is then that of `per_token_in`. What is negative, too great or no number is named in `ignored`; without both rates the price is that of the model. Of a request that Bedrock did not serve there is no cost |
+//! | `cf-aig-otel-trace-id`, `cf-aig-otel-parent-span-id` | 32 and 16 hexadecimal digits. They belong together: a span without a trace is ignored |
+//! | `traceparent` | of W3C Trace Context; counts if there is no valid `cf-aig-otel-trace-id` |
+//! | `cf-aig-collect-log` | `false`: no sink that keeps records is given one; ids, spans and counts there are. A refused request leaves its record all the same |
+//! | `cf-aig-collect-log-payload` | `false`: no body is kept |
+//! | `cf-aig-event-id`, `cf-aig-byok-alias` | in the record as they are |
 //!
 //! # Order
 //! Outermost: only what is inside is seen. Two of these layers in one stack make two records, and
@@ -137,6 +165,7 @@ mod fill;
 mod frames;
 mod future;
 mod head;
+mod ids;
 mod ignored;
 mod json;
 mod judge;

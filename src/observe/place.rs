@@ -1,9 +1,7 @@
 //! Where a request went: what its path tells of that.
 
-use std::borrow::Cow;
-
 use crate::context::Context;
-use crate::route::{CompatEndpoint, MAX_PATH, Operation, Service, Surface, decode, partition};
+use crate::route::{CompatEndpoint, MAX_PATH, Operation, Service, Surface, partition};
 
 #[derive(Debug, Default)]
 pub(super) struct Place<'a> {
@@ -13,7 +11,8 @@ pub(super) struct Place<'a> {
     pub(super) gateway: Option<&'a str>,
     pub(super) region: Option<&'a str>,
     pub(super) operation: Option<&'static str>,
-    pub(super) model: Option<Cow<'a, str>>,
+    /// The model, as it stands in the path.
+    pub(super) raw_model: Option<&'a str>,
     pub(super) is_mantle: bool,
 }
 
@@ -34,7 +33,7 @@ impl<'a> Place<'a> {
                 path,
                 region: host.split('.').find(|label| partition(label).is_some()),
                 operation: known(operation),
-                model: model.map(decode),
+                raw_model: model,
                 is_mantle: host.starts_with(Service::Mantle.as_str()),
                 ..Self::default()
             };
@@ -43,7 +42,7 @@ impl<'a> Place<'a> {
             path,
             account: Some(route.account()),
             gateway: Some(route.gateway()),
-            model: route.model(),
+            raw_model: route.raw_model(),
             ..Self::default()
         };
         match route.surface() {

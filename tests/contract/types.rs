@@ -39,7 +39,7 @@ fn future<S: Send, B: Send, F: Send>() {
     sent::<compat::ResponseFuture<S, B, F, B>>();
     sent::<sign::ResponseFuture<S, B, F>>();
     sent::<reject::ResponseFuture<F, B>>();
-    sent::<observe::ResponseFuture<F>>();
+    sent::<observe::ResponseFuture<F, B>>();
     sent::<upstream::ResponseFuture<F, B>>();
     shown::<auth::ResponseFuture<S, B, F>>();
     shown::<compat::ResponseFuture<S, B, F, B>>();
