@@ -133,13 +133,12 @@ where
         };
         match &polled {
             Some(Ok(frame)) => {
-                if let (Some(data), Some(observation)) = (frame.data_ref(), this.guard.get_mut()) {
-                    observation.pass(data);
-                }
+                let observed = frame.data_ref().zip(this.guard.get_mut());
+                let now = observed.and_then(|(data, observation)| observation.pass(data));
                 // A server asks for no more after trailers, nor after the last frame if the body
                 // says that it was the last.
                 if frame.is_trailers() || this.inner.is_end_stream() {
-                    this.guard.finish(End::Whole);
+                    this.guard.finish_at(End::Whole, now);
                 }
             }
             Some(Err(_)) => this.guard.finish(End::Failed),

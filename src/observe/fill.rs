@@ -16,7 +16,7 @@ use crate::route::decode_into;
 
 impl Observation {
     /// Fills a record, which may have been another request's: every field of it.
-    pub(super) fn fill(self, record: &mut Record, end: End) {
+    pub(super) fn fill(self, record: &mut Record, end: End, now: Option<Duration>) {
         let Self {
             context,
             settings,
@@ -25,7 +25,8 @@ impl Observation {
             ..
         } = self;
         let mut asked = asked.map(|asked| *asked).unwrap_or_default();
-        record.duration = self.left.unwrap_or_else(|| context.started().elapsed());
+        let now = self.left.or(now);
+        record.duration = now.unwrap_or_else(|| context.started().elapsed());
         record.created_at = self.created_at;
         put(&mut record.id, self.log_id.to_str().unwrap_or_default());
         put(
@@ -144,7 +145,8 @@ fn fill_answer(record: &mut Record, answer: Option<&Answer>) {
     record.time_between_tokens = answer.and_then(|answer| {
         let gaps = u32::try_from(answer.contents.checked_sub(1)?).ok()?;
         let first = answer.first_content?;
-        answer.latest_content.checked_sub(first)?.checked_div(gaps)
+        let end = answer.end_of_message.unwrap_or(record.duration);
+        end.checked_sub(first)?.checked_div(gaps)
     });
     record.upstream_latency = answer.and_then(|answer| answer.latency);
     let request_id = answer.and_then(|answer| answer.request_id.as_ref());

@@ -8,6 +8,7 @@ use crc32fast::Hasher;
 
 use crate::eventstream::{DEFAULT_MAX_FRAME, DecodeError, Headers, OVERHEAD, PRELUDE, Prelude};
 
+use super::reader::Progress;
 use super::scan::Scanner;
 use super::tally::{self, CHUNK, EVENT, Field, MESSAGE_STOP, METADATA, Tally};
 
@@ -87,8 +88,8 @@ impl Frames {
         }
     }
 
-    /// How many events with text of the model have come by now.
-    pub(super) fn push(&mut self, mut input: &[u8]) -> u64 {
+    /// Says how far the stream has come.
+    pub(super) fn push(&mut self, mut input: &[u8]) -> Progress {
         while self.broken.is_none() && !input.is_empty() {
             if matches!(self.at, At::Prelude) && self.held.is_empty() {
                 input = self.hop(input);
@@ -101,7 +102,10 @@ impl Frames {
         if self.broken.is_some() {
             self.unread = self.unread.saturating_add(input.len() as u64);
         }
-        self.contents
+        Progress {
+            contents: self.contents,
+            is_over: self.total.ended,
+        }
     }
 
     /// What was learnt, and whether the stream stopped short.

@@ -21,7 +21,7 @@
 //! | `duration` | from the request's head to the end of the answer, or until the client left |
 //! | `time_to_first_byte` | to the first byte of the answer's body |
 //! | `time_to_first_token` | to the first piece of a stream in which the model says something, text or tool or reasoning; not to its `messageStart` |
-//! | `time_between_tokens` | the mean time from one such piece to the next |
+//! | `time_between_tokens` | the mean time from one such piece to the next: from the first to the end of the message, by the number of the others |
 //! | `upstream_latency` | from the latest attempt to the head of its answer; what else there is of `time_to_first_byte` is the gateway's |
 //! | `bedrock_latency` | how long the model took, as Bedrock says: `x-amzn-bedrock-invocation-latency`, `metrics.latencyMs` or `invocationLatency` |
 //! | `provider` | `aws-bedrock` |

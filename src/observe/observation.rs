@@ -52,11 +52,11 @@ pub(super) struct Answer {
     /// From the latest attempt to the answer's head.
     pub(super) latency: Option<Duration>,
     pub(super) first_byte: Option<Duration>,
-    /// Of events in which the model says something: how many, and the times of the first and of
-    /// the latest.
+    /// Of events in which the model says something: how many, when the first came, and when the
+    /// message ended that they make.
     pub(super) contents: u64,
     pub(super) first_content: Option<Duration>,
-    pub(super) latest_content: Duration,
+    pub(super) end_of_message: Option<Duration>,
     /// Bytes that the head promised, that came, and that went to the client.
     announced: Option<u64>,
     seen: u64,
@@ -114,7 +114,7 @@ impl Observation {
             first_byte: None,
             contents: 0,
             first_content: None,
-            latest_content: Duration::ZERO,
+            end_of_message: None,
             announced: if is_bodiless {
                 None
             } else {
@@ -148,49 +148,45 @@ impl Observation {
         }
     }
 
-    /// Notes a piece of the answer's body that goes to the client.
-    pub(super) fn pass(&mut self, data: &[u8]) {
+    /// Notes a piece of the answer's body that goes to the client. Gives back the time, if that
+    /// had to be known.
+    pub(super) fn pass(&mut self, data: &[u8]) -> Option<Duration> {
         let limit = self.keeps(Side::Response);
-        let Some(answer) = &mut self.answer else {
-            return;
-        };
+        let answer = self.answer.as_mut()?;
         answer.passed = answer.passed.saturating_add(data.len() as u64);
         if let (Some(body), Some(limit)) = (&mut answer.body, limit) {
             body.add(data, limit);
         }
         // What was held back has been read before.
-        if answer.passed > answer.seen {
-            self.read(data);
-        }
+        (answer.passed > answer.seen)
+            .then(|| self.read(data))
+            .flatten()
     }
 
-    /// Reads a piece of the answer's body.
-    pub(super) fn read(&mut self, data: &[u8]) {
-        let Some(answer) = &mut self.answer else {
-            return;
-        };
-        if data.is_empty() {
-            return;
-        }
+    /// Reads a piece of the answer's body. The clock is read once at most, and for few of them.
+    pub(super) fn read(&mut self, data: &[u8]) -> Option<Duration> {
+        let answer = self.answer.as_mut().filter(|_| !data.is_empty())?;
         let started = self.context.started();
         answer.seen = answer.seen.saturating_add(data.len() as u64);
-        // The clock is read once at most.
         let mut now = None;
+        let mut clock = || *now.get_or_insert_with(|| started.elapsed());
         if answer.first_byte.is_none() {
-            now = Some(started.elapsed());
-            answer.first_byte = now;
+            answer.first_byte = Some(clock());
         }
-        let Some(reader) = &mut answer.reader else {
-            return;
-        };
-        let contents = reader.push(data);
-        // What comes when the client has left is not what it waited for.
-        if contents > answer.contents && self.left.is_none() {
-            let now = now.unwrap_or_else(|| started.elapsed());
-            answer.contents = contents;
-            answer.first_content.get_or_insert(now);
-            answer.latest_content = now;
+        if let Some(reader) = &mut answer.reader {
+            let progress = reader.push(data);
+            // What comes when the client has left is not what it waited for.
+            if self.left.is_none() {
+                answer.contents = progress.contents;
+                if progress.contents > 0 && answer.first_content.is_none() {
+                    answer.first_content = Some(clock());
+                }
+                if progress.is_over && answer.end_of_message.is_none() {
+                    answer.end_of_message = Some(clock());
+                }
+            }
         }
+        now
     }
 
     /// The longest answer that is held back until it is whole, if this one may be.
@@ -213,8 +209,8 @@ impl Observation {
         is_of_use
     }
 
-    /// Makes the record and gives it to the sinks.
-    fn finish(mut self, end: End) {
+    /// Makes the record and gives it to the sinks. It is now `now`, if that is known.
+    fn finish(mut self, end: End, now: Option<Duration>) {
         let settings = Arc::clone(&self.settings);
         if settings.sinks.is_empty() {
             return;
@@ -223,7 +219,7 @@ impl Observation {
         let span = std::mem::replace(&mut self.span, RequestSpan::none());
         let mut room = spare::take();
         if let Some(record) = Arc::get_mut(&mut room) {
-            self.fill(record, end);
+            self.fill(record, end, now);
         }
         // Nobody who is refused decides that it leaves no trace.
         let is_kept = collect || room.outcome == Outcome::Refused;
@@ -283,8 +279,13 @@ impl Guard {
     }
 
     pub(super) fn finish(&mut self, end: End) {
+        self.finish_at(end, None);
+    }
+
+    /// The same, where the time is known.
+    pub(super) fn finish_at(&mut self, end: End, now: Option<Duration>) {
         if let Some(observation) = self.take() {
-            observation.finish(end);
+            observation.finish(end, now);
         }
     }
 }

@@ -98,6 +98,15 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// How far a stream has come.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Progress {
+    /// Events in which the model says something.
+    pub(super) contents: u64,
+    /// The message has ended.
+    pub(super) is_over: bool,
+}
+
 #[derive(Debug)]
 enum Kind {
     Nothing,
@@ -149,13 +158,13 @@ impl Reader {
         matches!(self.kind, Kind::Frames(_) | Kind::Events(_))
     }
 
-    /// Reads on; says how many events of the stream by now were text of the model.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> u64 {
+    /// Reads on.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Progress {
         match &mut self.kind {
-            Kind::Nothing => 0,
+            Kind::Nothing => Progress::default(),
             Kind::Json(json) => {
                 json.push(bytes);
-                0
+                Progress::default()
             }
             Kind::Frames(frames) => frames.push(bytes),
             Kind::Events(events) => events.push(bytes),

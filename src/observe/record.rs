@@ -31,7 +31,8 @@ pub struct Record {
     /// To the first piece of a stream in which the model says something.
     #[serde(serialize_with = "some_millis")]
     pub time_to_first_token: Option<Duration>,
-    /// The mean time from one such piece to the next.
+    /// The mean time from one such piece to the next: from the first to the end of the message, by
+    /// the number of the others.
     #[serde(serialize_with = "some_millis")]
     pub time_between_tokens: Option<Duration>,
     /// From the latest attempt to the head of its answer.

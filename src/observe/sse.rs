@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use super::reader::Progress;
 use super::scan::Scanner;
 use super::tally::{EVENT, Field, Tally};
 
@@ -43,8 +44,8 @@ impl Events {
         }
     }
 
-    /// How many events with text of the model have come by now.
-    pub(super) fn push(&mut self, mut input: &[u8]) -> u64 {
+    /// Says how far the stream has come.
+    pub(super) fn push(&mut self, mut input: &[u8]) -> Progress {
         while let Some((&byte, rest)) = input.split_first() {
             let after_return = mem::replace(&mut self.after_return, byte == b'\r');
             input = match (byte, self.line) {
@@ -82,7 +83,10 @@ impl Events {
             };
         }
         self.count();
-        self.contents
+        Progress {
+            contents: self.contents,
+            is_over: self.total.ended,
+        }
     }
 
     /// What was learnt, and whether a message was begun and not ended.

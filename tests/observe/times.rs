@@ -40,7 +40,7 @@ fn between_tokens() {
         record.time_to_first_token.unwrap(),
     );
     assert!(byte >= pause && token >= byte + pause, "{byte:?} {token:?}");
-    // Three pauses for the three events after the first.
+    // Four pauses from the first to the end of the message, and three events after the first.
     let between = record.time_between_tokens.unwrap();
     assert!((pause..pause * 4).contains(&between), "{between:?}");
     assert!(record.duration >= pause * 6);
