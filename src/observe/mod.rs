@@ -7,7 +7,11 @@
 //! 2. Every request leaves exactly one [`Record`], when it has ended: with the last byte of its
 //!    answer, with an error, or when response or future are dropped.
 //! 3. Usage and stop reason are read from the answer's bytes as they pass. No byte is changed,
-//!    delayed or kept; requests are not looked into.
+//!    delayed or kept, and requests are not looked into; unless
+//!    [`with_payloads`](ObservabilityLayer::with_payloads) and
+//!    [`with_usage_headers`](ObservabilityLayer::with_usage_headers) ask for that. Of an event
+//!    stream the checksum of every prelude is checked, and that of the frames whose payload tells
+//!    something; the others are hopped over.
 //! 4. Records go to every [`Sink`]: [`Tracing`], [`JsonLines`], [`Ring`], [`from_fn`] or one of
 //!    your own. Without a sink there are ids but no records.
 //!
@@ -84,7 +88,9 @@
 //!
 //! # Cancellation
 //! Dropping the future, or the response, first drops what is inside and then leaves the record.
-//! This works outside of a runtime too.
+//! This works outside of a runtime too. With
+//! [`with_drain`](ObservabilityLayer::with_drain) an answer whose client has left is read on for a
+//! while first, so that the record tells what it cost.
 //!
 //! # Examples
 //! ```
