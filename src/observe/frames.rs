@@ -10,6 +10,7 @@ use crate::eventstream::{DEFAULT_MAX_FRAME, DecodeError, Headers, OVERHEAD, PREL
 
 use super::scan::Scanner;
 use super::tally::{self, CHUNK, EVENT, Field, MESSAGE_STOP, METADATA, Tally};
+use super::text_frame::text_frame;
 
 #[derive(Debug)]
 pub(super) struct Frames {
@@ -90,6 +91,7 @@ impl Frames {
     /// How many events with text of the model have come by now.
     pub(super) fn push(&mut self, mut input: &[u8]) -> u64 {
         while self.broken.is_none() && !input.is_empty() {
+            input = self.hop(input);
             match self.step(input) {
                 Ok(rest) => input = rest,
                 Err(error) => self.broken = Some(error),
@@ -113,6 +115,26 @@ impl Frames {
     /// Why reading has stopped, and how many bytes were not read since.
     pub(super) fn broken(&self) -> Option<(DecodeError, u64)> {
         self.broken.map(|error| (error, self.unread))
+    }
+
+    /// Hops over the whole frames with text that come next; gives back the rest.
+    fn hop<'a>(&mut self, mut input: &'a [u8]) -> &'a [u8] {
+        if !matches!(self.at, At::Prelude) || !self.held.is_empty() {
+            return input;
+        }
+        let mut hopped = 0;
+        while let Some(length) = text_frame(input)
+            && let Some(rest) = input.get(length..)
+        {
+            hopped += 1;
+            input = rest;
+        }
+        if hopped > 0 {
+            self.any = true;
+            self.total.begun = true;
+            self.contents += hopped;
+        }
+        input
     }
 
     /// Reads to the end of one part of a frame; gives back the rest.

@@ -182,6 +182,7 @@ mod sink;
 mod spare;
 mod sse;
 mod tally;
+mod text_frame;
 mod trace;
 mod usage;
 
