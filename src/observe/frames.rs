@@ -10,7 +10,6 @@ use crate::eventstream::{DEFAULT_MAX_FRAME, DecodeError, Headers, OVERHEAD, PREL
 
 use super::scan::Scanner;
 use super::tally::{self, CHUNK, EVENT, Field, MESSAGE_STOP, METADATA, Tally};
-use super::text_frame::text_frame;
 
 #[derive(Debug)]
 pub(super) struct Frames {
@@ -91,7 +90,9 @@ impl Frames {
     /// How many events with text of the model have come by now.
     pub(super) fn push(&mut self, mut input: &[u8]) -> u64 {
         while self.broken.is_none() && !input.is_empty() {
-            input = self.hop(input);
+            if matches!(self.at, At::Prelude) && self.held.is_empty() {
+                input = self.hop(input);
+            }
             match self.step(input) {
                 Ok(rest) => input = rest,
                 Err(error) => self.broken = Some(error),
@@ -117,22 +118,20 @@ impl Frames {
         self.broken.map(|error| (error, self.unread))
     }
 
-    /// Hops over the whole frames with text that come next; gives back the rest.
+    /// Hops over frames of text that lie there whole: nearly all frames are such. Gives back what
+    /// is left for [`step`](Self::step).
     fn hop<'a>(&mut self, mut input: &'a [u8]) -> &'a [u8] {
-        if !matches!(self.at, At::Prelude) || !self.held.is_empty() {
-            return input;
-        }
-        let mut hopped = 0;
-        while let Some(length) = text_frame(input)
-            && let Some(rest) = input.get(length..)
+        while let Some(head) = input.first_chunk::<PRELUDE>()
+            && let Ok(prelude) = Prelude::read(head, DEFAULT_MAX_FRAME)
+            && let Some((frame, rest)) = input.split_at_checked(prelude.total)
+            && prelude.headers == DELTA.len()
+            && let Some(headers) = frame.get(PRELUDE..)
+            && headers.first_chunk() == Some(DELTA)
         {
-            hopped += 1;
-            input = rest;
-        }
-        if hopped > 0 {
-            self.any = true;
+            self.contents += 1;
             self.total.begun = true;
-            self.contents += hopped;
+            self.any = true;
+            input = rest;
         }
         input
     }
@@ -280,6 +279,9 @@ impl Frames {
         Ok(())
     }
 }
+
+/// The headers of a frame of text, as Bedrock writes them.
+const DELTA: &[u8; 87] = b"\x0b:event-type\x07\x00\x11contentBlockDelta\x0d:content-type\x07\x00\x10application/json\x0d:message-type\x07\x00\x05event";
 
 /// The type of an event whose headers are those that all of Bedrock's have, in their order.
 fn usual_event(headers: &[u8]) -> Option<&[u8]> {

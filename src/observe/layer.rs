@@ -204,7 +204,8 @@ fn observe(settings: &Arc<Settings>, head: &mut Parts, length: Option<u64>) -> O
     if let Some(size) = content_length(&head.headers).or(length) {
         context.set_request_size(size);
     }
-    let log_id = log_id();
+    let created_at = SystemTime::now();
+    let log_id = log_id(created_at);
     head.headers.remove(LOG_ID);
     let asked = match settings.sinks.is_empty() && settings.usage_headers.is_none() {
         true => Asked::default(),
@@ -217,7 +218,7 @@ fn observe(settings: &Arc<Settings>, head: &mut Parts, length: Option<u64>) -> O
         log_id,
         dialect: context.manner(head).dialect,
         is_head: head.method == Method::HEAD,
-        created_at: SystemTime::now(),
+        created_at,
         asked,
         answer: None,
         left: None,

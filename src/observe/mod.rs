@@ -182,7 +182,6 @@ mod sink;
 mod spare;
 mod sse;
 mod tally;
-mod text_frame;
 mod trace;
 mod usage;
 

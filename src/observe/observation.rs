@@ -183,7 +183,8 @@ impl Observation {
             return;
         };
         let contents = reader.push(data);
-        if contents > answer.contents {
+        // What comes when the client has left is not what it waited for.
+        if contents > answer.contents && self.left.is_none() {
             let now = now.unwrap_or_else(|| started.elapsed());
             answer.contents = contents;
             answer.first_content.get_or_insert(now);
@@ -202,11 +203,9 @@ impl Observation {
 
     /// Notes that the client has left in mid-answer; says whether to read on is of use.
     pub(super) fn leave(&mut self) -> bool {
-        let reader = self
-            .answer
-            .as_ref()
-            .and_then(|answer| answer.reader.as_ref());
-        let is_of_use = reader.is_some_and(Reader::is_reading);
+        let is_of_use = self.answer.as_ref().is_some_and(|answer| {
+            !answer.is_served() && answer.reader.as_ref().is_some_and(Reader::is_reading)
+        });
         if is_of_use {
             self.left = Some(self.context.started().elapsed());
         }

@@ -198,3 +198,51 @@ fn a_price_of_the_clients_own() {
     let record = record_of(request(r#"{"total_cost":1.5}"#), refused);
     assert_eq!((record.cost, record.custom_cost), (None, false));
 }
+
+/// Every price of the file that the table was made from is found, and is that price.
+#[test]
+fn every_price_as_in_the_file() {
+    let Some(folder) = support::shared() else {
+        return;
+    };
+    let file = folder.join("prices/litellm-bedrock-prices.json");
+    let json: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    const THOUSAND: &str = r#"{"usage":{"inputTokens":1000,"outputTokens":1000}}"#;
+    let (mut compared, mut unknown) = (0, 0);
+    for (key, facts) in json["models"].as_object().unwrap() {
+        let (region, model) = match key.strip_prefix("bedrock/").unwrap_or(key).split_once('/') {
+            None => ("us-east-1", key.strip_prefix("bedrock/").unwrap_or(key)),
+            Some((region, model)) if key.starts_with("bedrock/") => (region, model),
+            Some(_) => continue,
+        };
+        // Capacity that is bought by the hour has the region `*` or a further part; Anthropic's own
+        // platform is no region.
+        let is_region = region.ends_with(|last: char| last.is_ascii_digit());
+        if model.contains('/') || !is_region {
+            continue;
+        }
+        let rate = |name: &str| facts[name].as_f64();
+        let is_by_token = facts.as_object().unwrap().iter().all(|(name, price)| {
+            !name.starts_with("input_cost_per_")
+                || name.starts_with("input_cost_per_token")
+                || price.as_f64() == Some(0.0)
+                || price.as_f64() == rate("input_cost_per_token")
+        });
+        let rates = rate("input_cost_per_token").zip(rate("output_cost_per_token"));
+        let expected = rates.filter(|(input, output)| is_by_token && input + output > 0.0);
+        let uri = path(region, &model.replace(':', "%3A"));
+        let record = record(ObservabilityLayer::new(), &uri, THOUSAND);
+        let got = record.cost.map(|cost| cost.picodollars());
+        let expected = expected.map(|(input, output)| ((input + output) * 1e15).round() as u64);
+        if expected.is_some() {
+            assert_eq!(got, expected, "{key}");
+            compared += 1;
+        } else {
+            assert_eq!(got, None, "{key}");
+            unknown += 1;
+        }
+    }
+    println!("{compared} prices as in the file, {unknown} models without a price for tokens");
+    assert!(compared > 400, "{compared}");
+}

@@ -2,9 +2,12 @@
 
 mod cost;
 mod drain;
+mod gateway;
 mod head;
 mod headers;
 mod payloads;
+#[path = "../support/mod.rs"]
+mod support;
 mod times;
 mod usage;
 
