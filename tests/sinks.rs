@@ -177,6 +177,18 @@ fn a_sink_that_never_returns_is_left_behind() {
     assert!(begun.elapsed() < Duration::from_secs(20));
 }
 
+#[test]
+fn shapes() {
+    fn common<T: Send + Sync + Clone + Debug + 'static>(_: T) {}
+    common(Background::new(Ring::new(1)));
+    common(Metrics::new());
+    common(Spans::new());
+    // Whoever asks that nothing be kept is counted all the same.
+    assert!(!Metrics::new().keeps_records());
+    assert!(!Background::new(Metrics::new()).keeps_records());
+    assert!(Background::new(Ring::new(1)).keeps_records());
+}
+
 // Metrics.
 
 fn prometheus() -> PrometheusRecorder {
