@@ -41,8 +41,20 @@ impl Default for Asked {
 }
 
 impl Asked {
-    /// Of a header that was sent more than once the first value counts.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    /// Nothing, if there is no such header. Of one that was sent more than once the first value
+    /// counts.
+    pub(super) fn of(headers: &HeaderMap) -> Option<Box<Self>> {
+        let is_meant = |name: &str| match name.strip_prefix("cf-aig-") {
+            Some(name) => !matches!(name, "authorization" | "event-id"),
+            None => name == "traceparent",
+        };
+        headers
+            .keys()
+            .any(|name| is_meant(name.as_str()))
+            .then(|| Box::new(Self::read(headers)))
+    }
+
+    fn read(headers: &HeaderMap) -> Self {
         let mut asked = Self::default();
         let (mut collect, mut payloads) = (None, None);
         let (mut trace, mut span, mut parent) = (None, None, None);

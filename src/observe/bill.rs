@@ -59,7 +59,10 @@ impl Observation {
         let place = Place::of(&self.context);
         // What is ignored is named in the record, which asks again.
         let mut asked = Asked {
-            custom_cost: self.asked.custom_cost.clone(),
+            custom_cost: self
+                .asked
+                .as_ref()
+                .and_then(|asked| asked.custom_cost.clone()),
             ..Asked::default()
         };
         let model = place.raw_model.map(decode);

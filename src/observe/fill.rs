@@ -20,10 +20,11 @@ impl Observation {
         let Self {
             context,
             settings,
-            mut asked,
+            asked,
             mut answer,
             ..
         } = self;
+        let mut asked = asked.map(|asked| *asked).unwrap_or_default();
         record.duration = self.left.unwrap_or_else(|| context.started().elapsed());
         record.created_at = self.created_at;
         put(&mut record.id, self.log_id.to_str().unwrap_or_default());

@@ -18,7 +18,12 @@ pub(super) struct Head {
 }
 
 impl Head {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    /// Nothing, if there is no such header.
+    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+        let mut all = headers.keys();
+        if !all.any(|name| name.as_str().starts_with(PREFIX)) {
+            return None;
+        }
         let mut head = Self::default();
         for (name, value) in headers {
             let Some(name) = name.as_str().strip_prefix(PREFIX) else {
@@ -42,7 +47,7 @@ impl Head {
                 .ok()
                 .and_then(|text| text.trim().parse().ok());
         }
-        head
+        Some(head)
     }
 
     pub(super) fn service_tier(&self) -> Option<&str> {
@@ -57,7 +62,7 @@ mod tests {
     #[test]
     fn what_headers_tell() {
         let mut headers = HeaderMap::new();
-        assert_eq!(Head::of(&headers).usage, Usage::default());
+        assert!(Head::of(&headers).is_none());
         for (name, value) in [
             ("x-amzn-bedrock-input-token-count", "12"),
             ("x-amzn-bedrock-output-token-count", "many"),
@@ -68,7 +73,7 @@ mod tests {
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        let head = Head::of(&headers);
+        let head = Head::of(&headers).unwrap();
         let usage = Usage {
             input_tokens: Some(12),
             cache_read_tokens: Some(0),

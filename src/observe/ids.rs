@@ -42,7 +42,8 @@ pub(super) fn log_id(time: SystemTime) -> HeaderValue {
 impl Supply {
     fn text(&mut self, time: SystemTime) -> Bytes {
         if self.room.capacity() < LENGTH {
-            self.room = BytesMut::with_capacity(LENGTH * MANY);
+            // In the same place, if none of the ids there is needed any more.
+            self.room.reserve(LENGTH * MANY);
         }
         let mut text = [0; LENGTH];
         self.uuid(time).hyphenated().encode_lower(&mut text);

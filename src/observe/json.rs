@@ -2,11 +2,14 @@
 
 use std::cell::RefCell;
 
+use super::head::Head;
 use super::scan::Scanner;
 use super::tally::{BODY, Field, Tally};
 
 #[derive(Debug)]
 pub(super) struct Json {
+    /// What the answer's head tells.
+    pub(super) head: Head,
     scanner: Scanner<Field>,
     tally: Tally,
 }
@@ -22,6 +25,7 @@ impl Json {
         let spare = SPARE.try_with(|spare| spare.take());
         let Ok(Some(mut json)) = spare else {
             return Box::new(Self {
+                head: Head::default(),
                 scanner: Scanner::new(BODY),
                 tally: Tally::default(),
             });
@@ -44,7 +48,7 @@ impl Json {
     }
 
     /// What was learnt, and whether the object has not ended.
-    pub(super) fn finish(&mut self) -> (&Tally, bool) {
+    pub(super) fn finish(&self) -> (&Tally, bool) {
         (&self.tally, self.scanner.is_open())
     }
 }

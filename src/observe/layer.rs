@@ -207,11 +207,10 @@ fn observe(settings: &Arc<Settings>, head: &mut Parts, length: Option<u64>) -> O
     let created_at = SystemTime::now();
     let log_id = log_id(created_at);
     head.headers.remove(LOG_ID);
-    let asked = match settings.sinks.is_empty() && settings.usage_headers.is_none() {
-        true => Asked::default(),
-        false => Asked::of(&head.headers),
-    };
-    let parent = asked.trace_id.zip(asked.parent_span_id);
+    let is_idle = settings.sinks.is_empty() && settings.usage_headers.is_none();
+    let asked = (!is_idle).then(|| Asked::of(&head.headers)).flatten();
+    let parent = asked.as_ref();
+    let parent = parent.and_then(|asked| asked.trace_id.zip(asked.parent_span_id));
     let observation = Observation {
         settings: Arc::clone(settings),
         event_id: event_id(&head.headers).unwrap_or_else(|| log_id.clone()),

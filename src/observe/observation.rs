@@ -33,7 +33,7 @@ pub(super) struct Observation {
     pub(super) dialect: Dialect,
     pub(super) is_head: bool,
     pub(super) created_at: SystemTime,
-    pub(super) asked: Asked,
+    pub(super) asked: Option<Box<Asked>>,
     pub(super) answer: Option<Answer>,
     /// When the client left an answer that is read on.
     pub(super) left: Option<Duration>,
@@ -128,8 +128,9 @@ impl Observation {
 
     /// How much of a body is kept, if anything is.
     pub(super) fn keeps(&self, side: Side) -> Option<usize> {
-        let capture = self.settings.payloads.as_ref();
-        capture.filter(|_| self.asked.payloads)?.limit(side)
+        let limit = self.settings.payloads.as_ref()?.limit(side);
+        let is_wanted = self.asked.as_ref().is_none_or(|asked| asked.payloads);
+        limit.filter(|_| is_wanted)
     }
 
     fn write_ids(&self, headers: &mut HeaderMap, is_refusal: bool) {
@@ -218,7 +219,7 @@ impl Observation {
         if settings.sinks.is_empty() {
             return;
         }
-        let collect = self.asked.collect;
+        let collect = self.asked.as_ref().is_none_or(|asked| asked.collect);
         let span = std::mem::replace(&mut self.span, RequestSpan::none());
         let mut room = spare::take();
         if let Some(record) = Arc::get_mut(&mut room) {

@@ -12,13 +12,15 @@ use super::frames::Frames;
 use super::head::Head;
 use super::json::Json;
 use super::sse::Events;
+use super::tally::Tally;
 use super::usage::Usage;
 
 /// Reads one answer. It never holds more of it than a few values, and of a stream at most the
 /// part of one frame that it reads.
 #[derive(Debug)]
 pub(super) struct Reader {
-    head: Head,
+    /// What the head tells, unless it is with the object.
+    head: Option<Box<Head>>,
     kind: Kind,
 }
 
@@ -44,6 +46,21 @@ pub(super) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
+    fn of(tally: &'a Tally) -> Self {
+        Self {
+            usage: tally.usage(),
+            latency: tally.latency,
+            stop_reason: told_text(&tally.stop_reason),
+            guardrail: told_text(&tally.guardrail),
+            service_tier: told_text(&tally.service_tier),
+            model: told_text(&tally.model),
+            exception: told_text(&tally.exception),
+            unknown_operation: tally.unknown_operation,
+            truncated: false,
+            broken: None,
+        }
+    }
+
     /// With what the layer has read that gave the answer its form; of what it does not tell, what
     /// was read from that form.
     pub(super) fn in_all(self, context: &'a Context) -> Self {
@@ -92,19 +109,25 @@ enum Kind {
 impl Reader {
     /// A reader for the answer of this head.
     pub(super) fn new(status: StatusCode, headers: &HeaderMap) -> Self {
-        let success = status.is_success();
-        Self {
-            head: if success {
-                Head::of(headers)
-            } else {
-                Head::default()
-            },
-            kind: if success && is_plain(headers) {
-                Kind::of(headers)
-            } else {
-                Kind::Nothing
-            },
+        if !status.is_success() {
+            return Self {
+                head: None,
+                kind: Kind::Nothing,
+            };
         }
+        let mut kind = match is_plain(headers) {
+            true => Kind::of(headers),
+            false => Kind::Nothing,
+        };
+        let head = Head::of(headers);
+        let head = match &mut kind {
+            Kind::Json(json) => {
+                json.head = head.unwrap_or_default();
+                None
+            }
+            _ => head.map(Box::new),
+        };
+        Self { head, kind }
     }
 
     /// Whether the answer is one object.
@@ -141,34 +164,34 @@ impl Reader {
 
     /// What the answer told, now that it has ended, or for as far as it came.
     pub(super) fn finish(&mut self) -> Reading<'_> {
-        let broken = match &self.kind {
-            Kind::Frames(frames) => frames.broken(),
-            _ => None,
-        };
+        let mut head = self.head.as_deref();
+        let mut broken = None;
         let (tally, truncated) = match &mut self.kind {
-            Kind::Nothing => {
-                return Reading {
-                    usage: self.head.usage,
-                    latency: self.head.latency,
-                    service_tier: self.head.service_tier(),
-                    ..Reading::default()
-                };
+            Kind::Nothing => (None, false),
+            Kind::Json(json) => {
+                head = Some(&json.head);
+                let (tally, is_open) = json.finish();
+                (Some(tally), is_open)
             }
-            Kind::Json(json) => json.finish(),
-            Kind::Frames(frames) => frames.finish(),
-            Kind::Events(events) => events.finish(),
+            Kind::Frames(frames) => {
+                broken = frames.broken();
+                let (tally, is_short) = frames.finish();
+                (Some(tally), is_short)
+            }
+            Kind::Events(events) => {
+                let (tally, is_short) = events.finish();
+                (Some(tally), is_short)
+            }
         };
+        let read = tally.map(Reading::of).unwrap_or_default();
+        let usage = head.map(|head| head.usage).unwrap_or_default();
         Reading {
-            usage: self.head.usage.or(tally.usage()),
-            latency: self.head.latency.or(tally.latency),
-            stop_reason: told_text(&tally.stop_reason),
-            guardrail: told_text(&tally.guardrail),
-            service_tier: self.head.service_tier().or(told_text(&tally.service_tier)),
-            model: told_text(&tally.model),
-            exception: told_text(&tally.exception),
-            unknown_operation: tally.unknown_operation,
+            usage: usage.or(read.usage),
+            latency: head.and_then(|head| head.latency).or(read.latency),
+            service_tier: head.and_then(Head::service_tier).or(read.service_tier),
             truncated,
             broken,
+            ..read
         }
     }
 }

@@ -157,7 +157,7 @@ impl<F: Copy> Scanner<F> {
                     b',' => {}
                     b'}' | b']' => self.close(byte == b']'),
                     _ if self.in_array() => {
-                        self.next = self.select(EACH);
+                        self.next = self.select(EACH.as_bytes());
                         self.state = State::Value;
                         continue;
                     }
@@ -219,26 +219,31 @@ impl<F: Copy> Scanner<F> {
     /// Splits off what belongs to the value in hand.
     fn within<'a>(&mut self, input: &'a [u8]) -> (&'a [u8], &'a [u8]) {
         let (mut nested, mut in_text, mut escaped) = (self.nested, self.in_text, self.escaped);
-        let end = input.iter().position(|&byte| {
-            if in_text {
-                match byte {
-                    _ if escaped => escaped = false,
-                    b'\\' => escaped = true,
-                    b'"' => in_text = false,
-                    _ => {}
-                }
-            } else {
+        let mut at = 0;
+        while let Some(&byte) = input.get(at) {
+            at += 1;
+            if !in_text {
                 match byte {
                     b'"' => in_text = true,
                     b'{' | b'[' => nested += 1,
                     b'}' | b']' => nested = nested.saturating_sub(1),
                     _ => {}
                 }
+            } else if escaped {
+                escaped = false;
+            } else {
+                match byte {
+                    b'\\' => escaped = true,
+                    b'"' => in_text = false,
+                    _ => at += plain(split(input, at).1),
+                }
             }
-            nested == 0 && !in_text
-        });
+            if nested == 0 && !in_text {
+                break;
+            }
+        }
         (self.nested, self.in_text, self.escaped) = (nested, in_text, escaped);
-        split(input, end.map_or(input.len(), |end| end + 1))
+        split(input, at)
     }
 
     fn keep(&mut self, bytes: &[u8], found: &mut dyn FnMut(F, Option<&[u8]>)) {
@@ -298,21 +303,24 @@ impl<F: Copy> Scanner<F> {
         if key.contains(&b'\\') {
             let quoted = [b"\"", key, b"\""].concat();
             let key = serde_json::from_slice::<String>(&quoted).unwrap_or_default();
-            return self.select(&key);
+            return self.select(key.as_bytes());
         }
-        std::str::from_utf8(key).map_or(0, |key| self.select(key))
+        self.select(key)
     }
 
     /// The paths of this level that go on with this key.
-    fn select(&self, key: &str) -> Paths {
+    fn select(&self, key: &[u8]) -> Paths {
         let Some(at) = self.depth.checked_sub(1) else {
             return 0;
         };
         let here = self.levels.get(at).map_or(0, |level| level.paths);
-        if here == 0 || (key == EACH) != self.in_array() {
+        if here == 0 || (key == EACH.as_bytes()) != self.in_array() {
             return 0;
         }
-        let fits = |(_, path): &(usize, &Path<F>)| path.keys.get(at) == Some(&key);
+        let fits = |(_, path): &(usize, &Path<F>)| {
+            let name = path.keys.get(at);
+            name.is_some_and(|name| name.as_bytes() == key)
+        };
         let paths = each(here, self.paths).filter(fits);
         paths.fold(0, |all, (index, _)| all | bit(index))
     }
@@ -360,6 +368,25 @@ fn each<P>(mut bits: Paths, paths: &[P]) -> impl Iterator<Item = (usize, &P)> {
 
 fn is_scalar(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
+}
+
+/// How many bytes there are before a quotation mark or a backslash: most of an answer is text.
+fn plain(text: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    // Whether one of the eight bytes is zero.
+    let has_zero = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes & HIGH != 0;
+    let eights = text.as_chunks::<8>().0.iter();
+    let plain = eights.take_while(|eight| {
+        let eight = u64::from_ne_bytes(**eight);
+        let quote = eight ^ (ONES * u64::from(b'"'));
+        let backslash = eight ^ (ONES * u64::from(b'\\'));
+        !has_zero(quote) && !has_zero(backslash)
+    });
+    let start = plain.count() * 8;
+    let rest = split(text, start).1;
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\');
+    start + rest.iter().position(is_special).unwrap_or(rest.len())
 }
 
 /// `split_at`, with everything on the left if `at` is too far.
