@@ -410,8 +410,7 @@ fn spans(work: impl FnOnce(&ObservabilityLayer)) -> Vec<String> {
     let subscriber = tracing_subscriber::registry().with(keep.clone());
     let layer = ObservabilityLayer::new().with_spans(Spans::new());
     tracing::subscriber::with_default(subscriber, || work(&layer));
-    let said = keep.0.lock().unwrap().clone();
-    said
+    keep.0.lock().unwrap().clone()
 }
 
 #[test]
