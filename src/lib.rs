@@ -77,6 +77,7 @@
 //! | `upstream` | [`upstream::UpstreamLayer`] | `tower` |
 //! | `client` | [`upstream::HyperClient`] | `hyper-util`, `rustls` with `ring` |
 //! | `gateway` | [`Gateway`]: all of the above | |
+//! | `metrics` | [`observe::Metrics`] | `metrics` |
 //! | `emulator` | [`emulator`]: a loopback Bedrock that verifies signatures, for tests | `hyper-util`'s server |
 //! | `full` | everything | |
 //!

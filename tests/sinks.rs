@@ -177,6 +177,18 @@ fn a_sink_that_never_returns_is_left_behind() {
     assert!(begun.elapsed() < Duration::from_secs(20));
 }
 
+#[test]
+fn shapes() {
+    fn common<T: Send + Sync + Clone + Debug + 'static>(_: T) {}
+    common(Background::new(Ring::new(1)));
+    common(Metrics::new());
+    common(Spans::new());
+    // Whoever asks that nothing be kept is counted all the same.
+    assert!(!Metrics::new().keeps_records());
+    assert!(!Background::new(Metrics::new()).keeps_records());
+    assert!(Background::new(Ring::new(1)).keeps_records());
+}
+
 // Metrics.
 
 fn prometheus() -> PrometheusRecorder {
@@ -398,8 +410,7 @@ fn spans(work: impl FnOnce(&ObservabilityLayer)) -> Vec<String> {
     let subscriber = tracing_subscriber::registry().with(keep.clone());
     let layer = ObservabilityLayer::new().with_spans(Spans::new());
     tracing::subscriber::with_default(subscriber, || work(&layer));
-    let said = keep.0.lock().unwrap().clone();
-    said
+    keep.0.lock().unwrap().clone()
 }
 
 #[test]

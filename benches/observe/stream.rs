@@ -63,11 +63,20 @@ fn frame(length: usize) -> Bytes {
     frame
 }
 
-/// Frames in one piece of memory.
-pub(crate) fn chunk(frames: usize, length: usize) -> Bytes {
+/// Frames in one piece of memory: of this length on average, for the model's words are not all of
+/// one length.
+fn chunk(frames: usize, length: usize) -> Bytes {
     let mut chunk = BytesMut::new();
-    let frame = frame(length);
-    (0..frames).for_each(|_| chunk.extend_from_slice(&frame));
+    for n in 0..frames {
+        let shift = n / 2 % 20;
+        let length = if n % 2 == 0 {
+            length - shift
+        } else {
+            length + shift
+        };
+        chunk.extend_from_slice(&frame(length));
+    }
+    assert_eq!(chunk.len(), frames * length);
     chunk.freeze()
 }
 

@@ -12,8 +12,7 @@
 //!    [`with_usage_headers`](ObservabilityLayer::with_usage_headers) ask for that. Of an event
 //!    stream the checksum of every prelude is checked, and that of the frames whose payload tells
 //!    something; the others are hopped over.
-//! 4. Records go to every [`Sink`]: [`Tracing`], [`JsonLines`], [`Ring`], [`from_fn`] or one of
-//!    your own. Without a sink there are ids but no records.
+//! 4. Records go to every [`Sink`], see below. Without a sink there are ids but no records.
 //!
 //! # The record
 //! What is not known is `null`, never zero. Times are in milliseconds, to the microsecond.
@@ -77,12 +76,29 @@
 //! | `cf-aig-collect-log-payload` | `false`: no body is kept |
 //! | `cf-aig-event-id`, `cf-aig-byok-alias` | in the record as they are |
 //!
+//! # Sinks
+//! | sink | |
+//! |---|---|
+//! | [`Tracing`] | an event of `tracing` for each record |
+//! | [`Spans`] | a span of `tracing` for each request, with OpenTelemetry's names, for `tracing-opentelemetry`: given to [`with_spans`](ObservabilityLayer::with_spans), since it begins with the request |
+//! | `Metrics` (feature `metrics`) | counters and histograms of the `metrics` crate, with OpenTelemetry's names, units and buckets; its labels are bounded |
+//! | [`JsonLines`] | lines of JSON, written by a thread of its own |
+//! | [`Ring`] | the latest records, in memory |
+//! | [`Background`] | another sink, called by a thread of its own |
+//! | [`from_fn`] | a closure |
+//!
+//! Sinks cost records and never requests: one that panics loses that record, [`JsonLines`] and
+//! [`Background`] lose what finds no place while they are busy or what cannot be written. Both is
+//! counted: [`sink_panics`](ObservabilityLayer::sink_panics), [`JsonLines::dropped`],
+//! [`Background::dropped`], and the metric `tower_bedrock.records.lost`.
+//!
 //! # Order
 //! Outermost: only what is inside is seen. Two of these layers in one stack make two records, and
 //! what the inner layers know is in the inner one's.
 //!
 //! # Deployment caveats
-//! Sinks are called where the request ends, so one that blocks holds up a server's task.
+//! Sinks are called where the request ends, so one that blocks holds up a server's task: put it into
+//! [`Background`].
 //! A server that refuses a request before any service sees it (a malformed request line, say)
 //! leaves no record.
 //!
