@@ -131,6 +131,7 @@ fn describe(request: &ReceivedRequest) -> Value {
         "headers": headers,
         "body_len": request.body_len,
         "body_sha256": whole.then(hash).map(|hash: String| hash),
+        "json": serde_json::from_slice::<Value>(&request.body).ok(),
         "verdict": format!("{:?}", request.verdict),
     })
 }

@@ -117,6 +117,9 @@ pub mod body;
 pub mod reject;
 
 pub mod eventstream;
+
+#[cfg(any(feature = "sign", feature = "compat"))]
+mod forward;
 #[cfg(feature = "sign")]
 mod per_thread;
 

@@ -9,6 +9,10 @@ mod file;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use http::Request;
+use tower_bedrock::Policy;
+use tower_bedrock::auth::Authenticate;
+
 use self::config::Config;
 
 /// Lines 1 to 5 of most files here.
@@ -210,6 +214,89 @@ fn allow_lists() {
         5,
         &["operations", "converse"],
     );
+}
+
+#[test]
+fn models() {
+    let model =
+        |name: &str, id: &str| format!("[[gateway.model]]\nname = \"{name}\"\nid = \"{id}\"\n");
+    let good = model("gpt-4o", "us.amazon.nova-lite-v1:0");
+    let profile = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc";
+    let opaque = format!(
+        "{}family = \"anthropic.claude-haiku-4-5\"\n",
+        model("a b", profile)
+    );
+    parse(&format!(
+        "{GATEWAY}strict_parameters = true\n{good}{opaque}{KEY}"
+    ))
+    .map(drop)
+    .unwrap();
+    // Each gateway has its own names.
+    let second = GATEWAY.replace("prod", "test");
+    parse(&format!("{GATEWAY}{good}{second}{good}"))
+        .map(drop)
+        .unwrap();
+
+    let with = |model: &str| format!("{GATEWAY}{model}");
+    refused(
+        &with(&format!("{good}{good}")),
+        9,
+        &["gateway.model.name", "twice"],
+    );
+    refused(&with(&model("", "a.b")), 6, &["gateway.model.name"]);
+    refused(&with(&model("a\\n", "a.b")), 6, &["gateway.model.name"]);
+    refused(
+        &with(&model(&"n".repeat(257), "a.b")),
+        6,
+        &["gateway.model.name"],
+    );
+    for id in ["", "a b", "..", "a/b", "a?b", "é"] {
+        refused(&with(&model("x", id)), 7, &["gateway.model.id", "model id"]);
+    }
+    for family in ["", "claude haiku"] {
+        refused(
+            &with(&format!("{good}family = \"{family}\"\n")),
+            8,
+            &["gateway.model.family"],
+        );
+    }
+    refused(&with(&format!("{good}region = \"x\"\n")), 8, &["region"]);
+    refused(&with("[[gateway.model]]\nname = \"x\"\n"), 5, &["id"]);
+    refused(&with("[[gateway.model]]\nid = \"a.b\"\n"), 5, &["name"]);
+    refused(&with(&good.replace("\"gpt-4o\"", "7")), 6, &["name"]);
+    refused(&with("strict_parameters = 1\n"), 5, &["strict_parameters"]);
+    refused(
+        &format!("strict_parameters = true\n{GATEWAY}"),
+        1,
+        &["strict_parameters"],
+    );
+}
+
+/// The policy of whoever shows `token` on this gateway's path.
+fn policy(config: &Config, gateway: &str, token: &str) -> Policy {
+    let path = format!("/v1/{gateway}/compat/chat/completions");
+    let request = Request::post(path).header("authorization", format!("Bearer {token}"));
+    let (head, ()) = request.body(()).unwrap().into_parts();
+    let principal = config.gateways.authenticate_now(&head).unwrap().unwrap();
+    principal.policy().unwrap().clone()
+}
+
+#[test]
+fn models_reach_the_policy() {
+    let demo = policy(&Config::demo().ok().unwrap(), "demo/demo", "demo-token");
+    let id = |name: &str| demo.model_alias(name).map(|alias| alias.model().to_owned());
+    let haiku = "us.anthropic.claude-haiku-4-5-20251001-v1:0";
+    assert_eq!(id("gpt-4o-mini").as_deref(), Some(haiku));
+    assert_eq!(id("gpt-4o").as_deref(), Some("us.amazon.nova-lite-v1:0"));
+    assert_eq!(id("gpt-4"), None);
+    assert!(!demo.strict_parameters());
+
+    let model = "[[gateway.model]]\nname = \"x\"\nid = \"a.b\"\nfamily = \"amazon.nova-2\"\n";
+    let strict = format!("{GATEWAY}strict_parameters = true\n{model}");
+    let strict = policy(&parse(&strict).ok().unwrap(), "acme/prod", "token");
+    assert!(strict.strict_parameters());
+    let family = strict.model_alias("x").and_then(|alias| alias.family());
+    assert_eq!(family, Some("amazon.nova-2"));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The emulator over real sockets, with requests signed by `aws-sigv4`.
 
+mod support;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
@@ -41,7 +43,15 @@ async fn emulator() -> Emulator {
     start(builder()).await
 }
 
-/// A model-agnostic request body.
+/// A request body of Converse.
+fn conversation(text: &str) -> Value {
+    json!({
+        "messages": [{ "role": "user", "content": [{ "text": text }] }],
+        "inferenceConfig": { "maxTokens": 256 },
+    })
+}
+
+/// A request body of InvokeModel, for any model.
 fn prompt(text: &str) -> Value {
     json!({
         "anthropic_version": "bedrock-2023-05-31",
@@ -367,7 +377,10 @@ async fn operations_of_claude() {
     );
     assert!(chunks.len() > 10);
 
-    let answer = Call::model(CLAUDE, "converse", &body).send(&emulator).await;
+    let converse = conversation("What is Cloudflare?");
+    let answer = Call::model(CLAUDE, "converse", &converse)
+        .send(&emulator)
+        .await;
     let message = answer.json();
     assert_eq!(message["output"]["message"]["content"][0]["text"], text);
     assert_eq!(
@@ -375,7 +388,7 @@ async fn operations_of_claude() {
         json!({"inputTokens": 3, "outputTokens": 20, "totalTokens": 23})
     );
 
-    let answer = Call::model(CLAUDE, "converse-stream", &body)
+    let answer = Call::model(CLAUDE, "converse-stream", &converse)
         .send(&emulator)
         .await;
     let (events, whole) = answer.events();
@@ -395,7 +408,7 @@ async fn operations_of_claude() {
         .collect();
     assert_eq!(streamed, text);
 
-    let count = json!({ "input": { "converse": body } });
+    let count = json!({ "input": { "converse": converse } });
     let answer = Call::model(CLAUDE, "count-tokens", &count)
         .send(&emulator)
         .await;
@@ -486,6 +499,139 @@ async fn operations_of_other_models() {
     assert!(answer.json()["modelSummaries"].is_array());
 }
 
+/// Two calls in one streamed answer, then the answer to their results.
+#[tokio::test]
+async fn tools_over_the_wire() {
+    let emulator = emulator().await;
+    let tool = |name: &str, properties: Value| {
+        let required: Vec<&String> = properties.as_object().unwrap().keys().collect();
+        let schema = json!({ "type": "object", "properties": properties, "required": required });
+        json!({ "toolSpec": { "name": name, "inputSchema": { "json": schema } } })
+    };
+    let city = json!({ "city": { "type": "string" } });
+    let mut body = conversation("Use get_weather and now in Paris");
+    body["toolConfig"] = json!({ "tools": [tool("get_weather", city), tool("now", json!({}))] });
+    let answer = Call::model(CLAUDE, "converse-stream", &body)
+        .send(&emulator)
+        .await;
+    let (events, whole) = answer.events();
+    assert!(whole);
+    let mut content = Vec::new();
+    for (name, event) in &events {
+        let delta = &event["delta"];
+        match &name[..] {
+            "contentBlockStart" => content.push(event["start"].clone()),
+            "contentBlockDelta" if delta["text"].is_string() => {
+                if content.is_empty() {
+                    content.push(json!({ "text": "" }));
+                }
+                let text = content[0]["text"].as_str().unwrap().to_owned();
+                content[0]["text"] = json!(text + delta["text"].as_str().unwrap());
+            }
+            "contentBlockDelta" => {
+                let input = &mut content.last_mut().unwrap()["toolUse"]["input"];
+                let before = input.as_str().unwrap_or_default().to_owned();
+                *input = json!(before + delta["toolUse"]["input"].as_str().unwrap());
+            }
+            "messageStop" => assert_eq!(event["stopReason"], "tool_use"),
+            _ => {}
+        }
+    }
+    assert_eq!(content.len(), 3, "{content:?}");
+    for block in &mut content[1..] {
+        let input = block["toolUse"]["input"].as_str().unwrap();
+        let input = if input.is_empty() { "{}" } else { input };
+        block["toolUse"]["input"] = serde_json::from_str(input).unwrap();
+    }
+    assert_eq!(content[1]["toolUse"]["input"], json!({ "city": "Paris" }));
+
+    let result = |block: &Value, text: &str| {
+        let id = &block["toolUse"]["toolUseId"];
+        json!({ "toolResult": { "toolUseId": id, "content": [{ "text": text }] } })
+    };
+    let results = [result(&content[2], "noon"), result(&content[1], "sunny")];
+    let messages = body["messages"].as_array_mut().unwrap();
+    messages.push(json!({ "role": "assistant", "content": content }));
+    messages.push(json!({ "role": "user", "content": &results[..1] }));
+    let answer = Call::model(CLAUDE, "converse", &body).send(&emulator).await;
+    answer.is_error(400, "ValidationException");
+    let id = content[1]["toolUse"]["toolUseId"].as_str().unwrap();
+    assert_eq!(
+        answer.message(),
+        format!("Expected toolResult blocks at messages.2.content for the following Ids: {id}")
+    );
+    body["messages"][2]["content"] = json!(results);
+    let answer = Call::model(CLAUDE, "converse", &body).send(&emulator).await;
+    let message = answer.json();
+    let text = &message["output"]["message"]["content"][0]["text"];
+    assert_eq!(text, "The tools say: noon; sunny");
+}
+
+/// What Bedrock took, the emulator takes; what Bedrock refused for its content, the emulator
+/// refuses in the same words.
+#[tokio::test]
+async fn recorded_conversations() {
+    let Some(folder) = support::shared() else {
+        return;
+    };
+    let emulator = start(Emulator::builder().verify_signatures(false)).await;
+    let text = std::fs::read_to_string(folder.join("recordings/exchanges.jsonl")).unwrap();
+    let (mut taken, mut refused) = (0, 0);
+    for line in text.lines() {
+        let recording: Value = serde_json::from_str(line).unwrap();
+        let (request, response) = (&recording["request"], &recording["response"]);
+        let url = request["url"].as_str().unwrap();
+        let Some((_, target)) = url
+            .split_once("/model/")
+            .filter(|_| url.contains("/converse"))
+        else {
+            continue;
+        };
+        // Some recorders left the body out, or broke it.
+        let body = request["body"].as_str().unwrap_or_default();
+        if serde_json::from_str::<Value>(body).is_err() {
+            continue;
+        }
+        let status = response["status"].as_u64().unwrap();
+        if ![200, 400].contains(&status) {
+            continue;
+        }
+        let id = recording["id"].as_str().unwrap();
+        let answer = Call::post(&format!("/model/{target}"), body)
+            .unsigned()
+            .send(&emulator)
+            .await;
+        if status == 400 {
+            let said: Value = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
+            assert_eq!(said["message"], *answer.message(), "{id} {target}");
+            refused += 1;
+        } else if answer.status != 200 {
+            let message = answer.message();
+            let known = NOT_TAKEN
+                .iter()
+                .any(|(what, text)| id.starts_with(what) && message.contains(text));
+            assert!(known, "{id} {target}: {message}");
+        } else {
+            taken += 1;
+        }
+    }
+    assert!(taken > 260 && refused == 5, "{taken} {refused}");
+}
+
+/// Recordings that the emulator refuses although they were answered, and with what words.
+const NOT_TAKEN: [(&str, &str); 4] = [
+    // Signed by the real service, with a secret that is not ours.
+    ("", "Invalid `signature` in `thinking` block"),
+    ("", "Invalid `data` in `redacted_thinking` block"),
+    // Written by hand: Claude 3 has no structured output.
+    (
+        "dd-trace-py-",
+        "This model doesn't support the outputConfig.textFormat field.",
+    ),
+    // Outside the service model, but taken in 2025.
+    ("pydantic-ai-0609", "Value 'video/mp4'"),
+];
+
 #[tokio::test]
 async fn bad_requests() {
     let emulator = emulator().await;
@@ -509,7 +655,7 @@ async fn bad_requests() {
         let answer = Call::model(CLAUDE, operation, &body).send(&emulator).await;
         answer.is_error(400, "ValidationException");
     }
-    let answer = Call::model("a%253A0", "converse", prompt("hi"))
+    let answer = Call::model("a%253A0", "converse", conversation("hi"))
         .send(&emulator)
         .await;
     answer.is_error(400, "ValidationException");
@@ -525,7 +671,7 @@ async fn bad_requests() {
     let arn =
         "/model/arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.x/converse";
     for call in [
-        Call::post(arn, prompt("hi")),
+        Call::post(arn, conversation("hi")),
         Call::post("/model/x/unknown", "{}"),
         Call::get("/model/x/converse"),
         Call::get("/"),
@@ -541,7 +687,7 @@ async fn bad_requests() {
 #[tokio::test]
 async fn credentials() {
     let emulator = emulator().await;
-    let call = || Call::model(CLAUDE, "converse", prompt("hi"));
+    let call = || Call::model(CLAUDE, "converse", conversation("hi"));
     assert_eq!(call().send(&emulator).await.status, 200);
     assert_eq!(
         call()
@@ -636,7 +782,7 @@ async fn what_arrived_is_kept() {
         assert!(!debug.contains(secret), "{secret} in {debug}");
     }
 
-    let large = Call::model(CLAUDE, "converse", prompt(&"word ".repeat(400_000)));
+    let large = Call::model(CLAUDE, "converse", conversation(&"word ".repeat(400_000)));
     let length = large.body.len();
     let answer = large.send(&emulator).await;
     assert_eq!(answer.json()["usage"]["inputTokens"], 400_000);
@@ -651,7 +797,7 @@ async fn what_arrived_is_kept() {
 async fn http2_by_prior_knowledge() {
     let emulator = emulator().await;
     let host = emulator.addr().to_string();
-    let answer = Call::model(CLAUDE, "converse-stream", prompt("hi"))
+    let answer = Call::model(CLAUDE, "converse-stream", conversation("hi"))
         .h2()
         .send(&emulator)
         .await;
@@ -661,20 +807,24 @@ async fn http2_by_prior_knowledge() {
         "{answer:?}"
     );
     assert!(answer.events().1);
-    let answer = Call::model(CLAUDE, "converse", prompt("hi"))
+    let answer = Call::model(CLAUDE, "converse", conversation("hi"))
         .sign_authority(&host)
         .send(&emulator)
         .await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    let answer = Call::model(CLAUDE, "converse", prompt("hi"))
+    let answer = Call::model(CLAUDE, "converse", conversation("hi"))
         .sign_authority("127.0.0.1:1")
         .send(&emulator)
         .await;
     answer.is_error(403, "InvalidSignatureException");
-    let answer = Call::model("us.anthropic.fault.cut", "converse-stream", prompt("hi"))
-        .h2()
-        .send(&emulator)
-        .await;
+    let answer = Call::model(
+        "us.anthropic.fault.cut",
+        "converse-stream",
+        conversation("hi"),
+    )
+    .h2()
+    .send(&emulator)
+    .await;
     assert!(answer.broken);
     let requests = emulator.requests();
     assert!(
@@ -688,7 +838,7 @@ async fn http2_by_prior_knowledge() {
 #[tokio::test]
 async fn chunked_and_old_requests() {
     let emulator = start(Emulator::builder().verify_signatures(false)).await;
-    let body = prompt("hi").to_string();
+    let body = conversation("hi").to_string();
     let (first, second) = body.split_at(10);
     let chunked = format!(
         "POST /model/{CLAUDE}/converse HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n{:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n",
@@ -751,7 +901,7 @@ async fn peers_that_leave_are_counted() {
         "fault.slow-first-byte-9000",
     ] {
         for h2 in [false, true] {
-            let mut call = Call::model(fault, "converse-stream", prompt("hi")).unsigned();
+            let mut call = Call::model(fault, "converse-stream", conversation("hi")).unsigned();
             call.h2 = h2;
             let left = timeout(Duration::from_millis(300), call.send(&emulator)).await;
             assert!(left.is_err(), "{fault}");
@@ -768,7 +918,7 @@ async fn faults_instead_of_an_answer() {
         Call::model(
             &format!("us.anthropic.fault.{fault}"),
             "converse",
-            prompt("hi"),
+            conversation("hi"),
         )
     };
     for wanted in [429, 429, 200, 200] {
@@ -821,19 +971,16 @@ async fn faults_instead_of_an_answer() {
 #[tokio::test]
 async fn faults_of_streams() {
     let emulator = emulator().await;
-    for operation in ["converse-stream", "invoke-with-response-stream"] {
+    for (operation, body) in [
+        ("converse-stream", conversation("hi")),
+        ("invoke-with-response-stream", prompt("hi")),
+    ] {
         let call = |fault: &str| {
-            let call = Call::model(
-                &format!("us.anthropic.fault.{fault}"),
-                operation,
-                prompt("hi"),
-            );
+            let call = Call::model(&format!("us.anthropic.fault.{fault}"), operation, &body);
             let emulator = emulator.clone();
             async move { call.send(&emulator).await }
         };
-        let good = Call::model(CLAUDE, operation, prompt("hi"))
-            .send(&emulator)
-            .await;
+        let good = Call::model(CLAUDE, operation, &body).send(&emulator).await;
         let total = good.events().0.len();
         let check = |answer: &Answer, wanted: usize, last: &str, readable: bool, broken: bool| {
             let (events, whole) = answer.events();
@@ -873,16 +1020,14 @@ async fn faults_of_streams() {
         let large = call("large-1000000").await;
         assert!(large.body.len() > 1_000_000 && large.events().1);
         let id = format!("fault.{operation}-fault.throttle-1");
-        let throttled = Call::model(&id, operation, prompt("hi"))
-            .send(&emulator)
-            .await;
+        let throttled = Call::model(&id, operation, &body).send(&emulator).await;
         throttled.is_error(429, "ThrottlingException");
         call("error-500")
             .await
             .is_error(500, "InternalServerException");
     }
     // Frames travel one by one.
-    let answer = Call::model(CLAUDE, "converse-stream", prompt("hi"))
+    let answer = Call::model(CLAUDE, "converse-stream", conversation("hi"))
         .send(&emulator)
         .await;
     assert!(answer.frames > 5, "{}", answer.frames);
@@ -895,7 +1040,7 @@ async fn shutdown_and_drop_close_the_port() {
     let hanging = tokio::spawn({
         let emulator = emulator.clone();
         async move {
-            Call::model("fault.hang-body", "converse", prompt("hi"))
+            Call::model("fault.hang-body", "converse", conversation("hi"))
                 .send(&emulator)
                 .await
         }

@@ -270,6 +270,19 @@ fn demo() {
     ]);
     assert!(gateway.line().starts_with("emulator on http://127.0.0.1:"));
     let admin = gateway.after("admin on http://");
+    let url = format!("\"http://{address}/v1/demo/demo");
+    for rest in [
+        "/invoke\"",
+        "/converse\"",
+        "/converse-stream\"",
+        "/compat/chat/completions\"",
+    ] {
+        let command = gateway.after("curl");
+        assert!(
+            command.contains(&url) && command.contains(rest),
+            "{command}"
+        );
+    }
 
     let token = "cf-aig-authorization: Bearer demo-token\r\ncontent-type: application/json\r\n";
     let (status, head, body) = send(&address, "POST", CONVERSE, token, BODY);
@@ -668,12 +681,12 @@ fn emulator_and_its_control_port() {
     let control = emulator.after("control on http://");
     let key = "authorization: Bearer bedrock-api-key-emulator\r\n";
     assert_eq!(
-        send(&address, "POST", "/model/m/converse?a=b", key, BODY).0,
+        send(&address, "POST", "/model/a.m/converse?a=b", key, BODY).0,
         200
     );
     let (status, requests) = get(&control, "/_requests", "");
     assert_eq!((status, requests.as_array().unwrap().len()), (200, 1));
-    assert_eq!(requests[0]["path"], "/model/m/converse?a=b");
+    assert_eq!(requests[0]["path"], "/model/a.m/converse?a=b");
     assert_eq!(requests[0]["method"], "POST");
     assert_eq!(requests[0]["verdict"], "Accepted");
     assert_eq!(requests[0]["body_len"], BODY.len());

@@ -14,9 +14,9 @@ use toml::Spanned;
 use toml::de::DeTable;
 use tower_bedrock::auth::{GatewayTokens, Gateways};
 use tower_bedrock::credentials::{Credentials, StoredKey, StoredKeys};
-use tower_bedrock::{ConfigError, Policy, RouteConfig, Timeouts};
+use tower_bedrock::{ConfigError, ModelAlias, Policy, RouteConfig, Timeouts};
 
-use crate::file::{File, Gateway, ProviderKey, Secret};
+use crate::file::{File, Gateway, Model, ProviderKey, Secret};
 
 /// What `gateway` without a file serves: the key pair is the example of AWS's documentation.
 const DEMO: &str = r#"
@@ -24,6 +24,14 @@ const DEMO: &str = r#"
 account_id = "demo"
 gateway_id = "demo"
 tokens = ["demo-token"]
+
+[[gateway.model]]
+name = "gpt-4o-mini"
+id = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+
+[[gateway.model]]
+name = "gpt-4o"
+id = "us.amazon.nova-lite-v1:0"
 
 [[gateway.provider_key]]
 alias = "default"
@@ -157,6 +165,7 @@ impl Source<'_> {
         let time = |ms: Option<NonZeroU64>| ms.map(|ms| Duration::from_millis(ms.get()));
         let mut policy = Policy::new()
             .with_client_credentials(table.client_credentials.into())
+            .with_strict_parameters(table.strict_parameters)
             .with_timeouts(Timeouts {
                 connect: time(table.connect_timeout_ms),
                 first_byte: time(table.first_byte_timeout_ms),
@@ -175,7 +184,27 @@ impl Source<'_> {
         if let Some(models) = table.models {
             policy = policy.with_models(models);
         }
+        for table in table.model {
+            policy = self.model(policy, &table)?;
+        }
         Ok(gateway.with_policy(policy))
+    }
+
+    /// Adds a name of the OpenAI-compatible API.
+    fn model(&self, policy: Policy, table: &Model) -> Result<Policy, String> {
+        let id = |value: &Spanned<String>, key| {
+            ModelAlias::new(value.get_ref())
+                .map_err(|error| self.problem(value.span(), key, error.problem()))
+        };
+        let mut alias = id(&table.id, "gateway.model.id")?;
+        if let Some(family) = &table.family {
+            id(family, "gateway.model.family")?;
+            alias = alias.with_family(family.get_ref());
+        }
+        let name = &table.name;
+        policy
+            .with_model_alias(name.get_ref(), alias)
+            .map_err(|error| self.problem(name.span(), "gateway.model.name", error.problem()))
     }
 
     fn provider_key(&self, span: Range<usize>, table: ProviderKey) -> Result<StoredKey, String> {

@@ -47,7 +47,20 @@ pub(crate) struct Gateway {
     pub(crate) first_byte_timeout_ms: Option<NonZeroU64>,
     pub(crate) idle_timeout_ms: Option<NonZeroU64>,
     #[serde(default)]
+    pub(crate) strict_parameters: bool,
+    #[serde(default)]
+    pub(crate) model: Vec<Model>,
+    #[serde(default)]
     pub(crate) provider_key: Vec<Spanned<ProviderKey>>,
+}
+
+/// A name of the OpenAI-compatible API, and what it stands for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Model {
+    pub(crate) name: Spanned<String>,
+    pub(crate) id: Spanned<String>,
+    pub(crate) family: Option<Spanned<String>>,
 }
 
 #[derive(Default, Deserialize)]

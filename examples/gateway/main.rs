@@ -104,7 +104,7 @@ async fn run(options: Options) -> Result<(), Failure> {
 
     let metrics =
         prometheus().map_err(|error| Failure::Configuration(format!("metrics: {error}")))?;
-    // The whole stack: observe, auth, rewrite, sign, upstream.
+    // The whole stack: observe, auth, compat, rewrite, sign, upstream.
     let records = Ring::new(RECORDS);
     let mut gateway = Gateway::builder()
         .authenticate(config.gateways)
@@ -283,10 +283,17 @@ fn commands(url: &str) -> String {
 "#
         )
     };
+    let compat = format!(
+        r#"
+{curl} "{url}/v1/demo/demo/compat/chat/completions" \
+  -H "Authorization: Bearer demo-token" -H "Content-Type: application/json" \
+  -d '{{"model":"aws-bedrock/{model}","messages":[{{"role":"user","content":"What is Cloudflare?"}}]}}'
+"#
+    );
     let converse = r#"{"messages":[{"role":"user","content":[{"text":"What is Cloudflare?"}]}]}"#;
     let invoke = r#"{"messages":[{"role":"user","content":"What is Cloudflare?"}],"max_tokens":256,"anthropic_version":"bedrock-2023-05-31"}"#;
     format!(
-        "\nTo try it:\n{}{}{}",
+        "\nTo try it:\n{}{}{}{compat}",
         call("", "invoke", invoke),
         call("", "converse", converse),
         call(" -N --output -", "converse-stream", converse),

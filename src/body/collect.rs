@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
-use http_body::Body;
+use http_body::{Body, Frame};
 use tokio::time::{Instant, Sleep};
 
 use super::{BoxError, Buffered};
@@ -59,10 +59,15 @@ pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), Rejection> {
     if plain {
         return Ok(());
     }
-    Err(Rejection::new(
+    Err(unsupported_encoding("as it is"))
+}
+
+/// Refuses a body that cannot be decoded; `how` to send it instead.
+pub(crate) fn unsupported_encoding(how: &str) -> Rejection {
+    Rejection::new(
         RejectionKind::UnsupportedEncoding,
-        "the header content-encoding is not supported: send the body as it is",
-    ))
+        format!("the header content-encoding is not supported: send the body {how}"),
+    )
 }
 
 /// Collects a body's frames.
@@ -71,6 +76,9 @@ pub(crate) struct Collector {
     limit: u64,
     grace: Duration,
     body: Buffered,
+    /// Whether frames are kept, or only counted.
+    keeps: bool,
+    seen: u64,
     begun: bool,
     /// Set when the body makes us wait for the first time.
     deadline: Option<(Instant, Pin<Box<Sleep>>)>,
@@ -82,22 +90,38 @@ impl Collector {
             limit: limit as u64,
             grace,
             body: Buffered::empty(),
+            keeps: true,
+            seen: 0,
             begun: false,
             deadline: None,
         }
     }
 
+    /// Leaves the frames to whoever sees them, and gives back an empty body.
+    #[cfg(feature = "compat")]
+    pub(crate) fn counting(mut self) -> Self {
+        self.keeps = false;
+        self
+    }
+
     /// Whether the body has been asked for: then the client was told to continue.
+    #[cfg(feature = "compat")]
     pub(crate) fn has_begun(&self) -> bool {
         self.begun
     }
 
-    /// Reads on; `on_frame` sees each frame as soon as it is in.
+    /// Whether the body is longer than the limit, with so many bytes to come.
+    fn is_too_much(&self, more: u64) -> bool {
+        self.seen.saturating_add(more) > self.limit
+    }
+
+    /// Reads on; `on_frame` sees each frame as soon as it is in, and whether it is known to be the
+    /// last.
     pub(crate) fn poll<B>(
         &mut self,
         mut body: Pin<&mut B>,
         cx: &mut Context<'_>,
-        mut on_frame: impl FnMut(&Bytes),
+        on_frame: impl FnMut(&Bytes, bool),
     ) -> Poll<Result<Buffered, CollectError>>
     where
         B: Body<Data = Bytes>,
@@ -105,12 +129,28 @@ impl Collector {
     {
         // Before the first poll: a client that waits for `100 Continue` must not get it for a
         // body that will be refused.
-        if body.size_hint().lower().saturating_add(self.body.len()) > self.limit {
+        if self.is_too_much(body.size_hint().lower()) {
             return Poll::Ready(Err(CollectError::TooLarge));
         }
         self.begun = true;
+        let frame = body.as_mut().poll_frame(cx);
+        self.poll_from(frame, body, cx, on_frame)
+    }
+
+    /// The same, from what the body has just given.
+    pub(crate) fn poll_from<B>(
+        &mut self,
+        mut frame: Poll<Option<Result<Frame<Bytes>, B::Error>>>,
+        mut body: Pin<&mut B>,
+        cx: &mut Context<'_>,
+        mut on_frame: impl FnMut(&Bytes, bool),
+    ) -> Poll<Result<Buffered, CollectError>>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<BoxError>,
+    {
         loop {
-            let frame = match body.as_mut().poll_frame(cx) {
+            let arrived = match frame {
                 Poll::Ready(Some(Ok(frame))) => frame,
                 Poll::Ready(Some(Err(error))) => {
                     return Poll::Ready(Err(CollectError::Broken(error.into())));
@@ -121,14 +161,18 @@ impl Collector {
                 }
                 Poll::Pending => return Poll::Pending,
             };
-            match frame.into_data() {
+            match arrived.into_data() {
                 Ok(data) => {
-                    if self.body.len() + data.len() as u64 > self.limit {
+                    if self.is_too_much(data.len() as u64) {
                         return Poll::Ready(Err(CollectError::TooLarge));
                     }
-                    on_frame(&data);
-                    self.body.push(data);
-                    if body.is_end_stream() {
+                    let is_last = body.is_end_stream();
+                    on_frame(&data, is_last);
+                    self.seen += data.len() as u64;
+                    if self.keeps {
+                        self.body.push(data);
+                    }
+                    if is_last {
                         return Poll::Ready(Ok(std::mem::take(&mut self.body)));
                     }
                 }
@@ -138,6 +182,7 @@ impl Collector {
                     }
                 }
             }
+            frame = body.as_mut().poll_frame(cx);
         }
     }
 
@@ -150,7 +195,7 @@ impl Collector {
             .deadline
             .get_or_insert_with(|| (Instant::now(), Box::pin(tokio::time::sleep(self.grace))));
         while sleep.as_mut().poll(cx).is_ready() {
-            let earned = Duration::from_millis(self.body.len().saturating_mul(1000) / MIN_RATE);
+            let earned = Duration::from_millis(self.seen.saturating_mul(1000) / MIN_RATE);
             let due = *start + self.grace + earned;
             if due <= Instant::now() {
                 return true;

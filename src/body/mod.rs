@@ -15,16 +15,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-#[cfg(feature = "compat")]
-use bytes::BytesMut;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 mod collect;
 
+#[cfg(feature = "sign")]
+pub(crate) use self::collect::check_encoding;
+#[cfg(feature = "compat")]
+pub(crate) use self::collect::unsupported_encoding;
 #[cfg(any(feature = "sign", feature = "compat"))]
-pub(crate) use self::collect::{CollectError, Collector, check_encoding};
+pub(crate) use self::collect::{CollectError, Collector};
 
 /// Any error, as Tower passes it around.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -66,20 +68,11 @@ impl Buffered {
         self.first.iter().chain(self.rest.iter().flatten())
     }
 
-    /// All of it in one piece; copied only if it came in several.
-    #[cfg(feature = "compat")]
-    pub(crate) fn into_bytes(self) -> Bytes {
-        match (self.first, self.rest) {
-            (None, None) => Bytes::new(),
-            (Some(only), None) => only,
-            (first, rest) => {
-                let frames = first.into_iter().chain(rest.into_iter().flatten());
-                let mut whole =
-                    BytesMut::with_capacity(usize::try_from(self.remaining).unwrap_or(0));
-                frames.for_each(|frame| whole.extend_from_slice(&frame));
-                whole.freeze()
-            }
-        }
+    /// The frame that came last, of those not yet read.
+    #[cfg(feature = "sign")]
+    pub(crate) fn last(&self) -> Option<&Bytes> {
+        let rest = self.rest.as_ref().and_then(VecDeque::back);
+        rest.or(self.first.as_ref())
     }
 
     pub(crate) fn push(&mut self, frame: Bytes) {
@@ -100,8 +93,15 @@ impl Buffered {
 }
 
 impl From<Bytes> for Buffered {
+    #[inline]
     fn from(bytes: Bytes) -> Self {
-        Self::from_iter([bytes])
+        let remaining = bytes.len() as u64;
+        Self {
+            first: (remaining > 0).then_some(bytes),
+            rest: None,
+            trailers: None,
+            remaining,
+        }
     }
 }
 

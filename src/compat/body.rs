@@ -15,7 +15,7 @@ use super::answer::Chunks;
 use super::error::OpenAiError;
 use crate::body::ResponseBody;
 use crate::context::Context;
-use crate::eventstream::Decoder;
+use crate::eventstream::{DecodeError, Decoder};
 
 /// A comment of server-sent events: clients skip it.
 const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
@@ -75,7 +75,7 @@ impl<R: Body<Data = Bytes> + Unpin> Body for CompatBody<R> {
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Plain(body) => body.is_end_stream(),
-            Kind::Events(events) => events.upstream.is_none() && events.text.is_empty(),
+            Kind::Events(events) => events.upstream.is_none() && events.stream.is_over(),
         }
     }
 
@@ -91,6 +91,12 @@ impl<R: Body<Data = Bytes> + Unpin> Body for CompatBody<R> {
 pub(super) struct Events<R> {
     /// `None` once it has ended, or is of no more use.
     upstream: Option<R>,
+    // In a box, so that an answer that is none of these is not as large.
+    stream: Box<Stream>,
+}
+
+/// How far a stream has come.
+struct Stream {
     decoder: Decoder,
     chunks: Chunks,
     /// What was translated and not yet sent.
@@ -117,21 +123,24 @@ impl<R: Body<Data = Bytes> + Unpin> Events<R> {
     ) -> Self {
         Self {
             upstream: Some(upstream),
-            decoder: Decoder::new(),
-            chunks,
-            text: BytesMut::new(),
-            failed: None,
-            quiet: keep_alive.map(|every| Quiet { every, sleep: None }),
-            context: Some(context),
+            stream: Box::new(Stream {
+                decoder: Decoder::new(),
+                chunks,
+                text: BytesMut::new(),
+                failed: None,
+                quiet: keep_alive.map(|every| Quiet { every, sleep: None }),
+                context: Some(context),
+            }),
         }
     }
 
     /// Completes once there is something to send. What fails before that is the whole answer.
     pub(super) fn poll_begin(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), OpenAiError>> {
-        while self.text.is_empty() && self.upstream.is_some() {
+        while self.stream.text.is_empty() && self.upstream.is_some() {
             ready!(self.poll_more(cx));
         }
-        match self.failed.take_if(|_| self.text.is_empty()) {
+        let Stream { text, failed, .. } = &mut *self.stream;
+        match failed.take_if(|_| text.is_empty()) {
             Some(error) => Poll::Ready(Err(error)),
             None => Poll::Ready(Ok(())),
         }
@@ -139,23 +148,16 @@ impl<R: Body<Data = Bytes> + Unpin> Events<R> {
 
     /// The next piece of the stream.
     fn poll_text(&mut self, cx: &mut Task<'_>) -> Poll<Option<Bytes>> {
-        while self.text.is_empty() && self.upstream.is_some() {
+        while self.stream.text.is_empty() && self.upstream.is_some() {
             if self.poll_more(cx).is_pending() {
-                let Some(quiet) = &mut self.quiet else {
+                let Some(quiet) = &mut self.stream.quiet else {
                     return Poll::Pending;
                 };
                 ready!(quiet.poll(cx));
                 return Poll::Ready(Some(Bytes::from_static(KEEP_ALIVE)));
             }
         }
-        if let Some(error) = self.failed.take() {
-            error.write_event(&mut self.text);
-        }
-        if let Some(quiet) = &mut self.quiet {
-            quiet.sleep = None;
-        }
-        let text = Some(self.text.split().freeze());
-        Poll::Ready(text.filter(|text| !text.is_empty()))
+        Poll::Ready(self.stream.take_text())
     }
 
     /// Reads one piece of the upstream's answer and translates all events that it completes.
@@ -163,39 +165,24 @@ impl<R: Body<Data = Bytes> + Unpin> Events<R> {
         let Some(upstream) = &mut self.upstream else {
             return Poll::Ready(());
         };
+        let stream = &mut *self.stream;
         let ended = match ready!(Pin::new(upstream).poll_frame(cx)) {
             Some(Ok(frame)) => match frame.into_data() {
-                Ok(data) => self.translate(data).map(|()| false),
+                Ok(data) => stream.translate(data).map(|()| false),
                 Err(_) => Ok(false),
             },
-            Some(Err(_)) => Err(OpenAiError::of_cut_stream()),
-            None => self.finish().map(|()| true),
+            Some(Err(_)) => Err(stream.chunks.fail(&DecodeError::Truncated)),
+            None => stream.finish().map(|()| true),
         };
         match ended {
             Ok(false) => {}
             Ok(true) => self.end(),
             Err(error) => {
-                self.failed = Some(error);
+                self.stream.failed = Some(error);
                 self.end();
             }
         }
         Poll::Ready(())
-    }
-
-    fn translate(&mut self, data: Bytes) -> Result<(), OpenAiError> {
-        self.decoder.push(data);
-        let broken = |error| OpenAiError::of_broken_stream(&error);
-        while let Some(event) = self.decoder.next().map_err(broken)? {
-            self.chunks.push(&event, &mut self.text)?;
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self) -> Result<(), OpenAiError> {
-        match self.decoder.finish() {
-            Ok(()) => self.chunks.finish(&mut self.text),
-            Err(_) => Err(OpenAiError::of_cut_stream()),
-        }
     }
 }
 
@@ -203,17 +190,7 @@ impl<R> Events<R> {
     /// Lets the upstream go, and tells what there was.
     fn end(&mut self) {
         self.upstream = None;
-        let Some(context) = self.context.take() else {
-            return;
-        };
-        let mut told = self.chunks.told();
-        if let Some(error) = &self.failed {
-            match error.is_cut() {
-                true => told.is_cut = true,
-                false => told.fault = Some(error.fault().to_owned()),
-            }
-        }
-        context.tell(told);
+        self.stream.tell();
     }
 }
 
@@ -221,6 +198,57 @@ impl<R> Drop for Events<R> {
     /// Before its end, if the caller has left.
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+impl Stream {
+    fn translate(&mut self, data: Bytes) -> Result<(), OpenAiError> {
+        self.decoder.push(data);
+        loop {
+            match self.decoder.next() {
+                Ok(Some(event)) => self.chunks.push(&event, &mut self.text)?,
+                Ok(None) => return Ok(()),
+                Err(error) => return Err(self.chunks.fail(&error)),
+            }
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), OpenAiError> {
+        match self.decoder.finish() {
+            Ok(()) => self.chunks.finish(&mut self.text),
+            Err(error) => Err(self.chunks.fail(&error)),
+        }
+    }
+
+    /// Whether nothing is left to be sent.
+    fn is_over(&self) -> bool {
+        self.text.is_empty() && self.failed.is_none()
+    }
+
+    /// What there is to send; `None` at the end.
+    fn take_text(&mut self) -> Option<Bytes> {
+        if let Some(error) = self.failed.take() {
+            error.write_event(&mut self.text);
+        }
+        if let Some(quiet) = &mut self.quiet {
+            quiet.sleep = None;
+        }
+        let text = self.text.split().freeze();
+        Some(text).filter(|text| !text.is_empty())
+    }
+
+    /// Tells the record, once.
+    fn tell(&mut self) {
+        let Some(context) = self.context.take() else {
+            return;
+        };
+        let mut told = self.chunks.told();
+        if let Some(error) = &self.failed
+            && !told.is_cut
+        {
+            told.fault.get_or_insert_with(|| error.to_string());
+        }
+        context.tell(told);
     }
 }
 

@@ -18,8 +18,9 @@ use super::body::{CompatBody, Events};
 use super::error::OpenAiError;
 use super::head;
 use super::layer::Settings;
+use super::reading::{Encoding, Reading};
 use super::translation::Translation;
-use crate::body::{BoxError, Buffered, CollectError, Collector, RequestBody, ResponseBody};
+use crate::body::{BoxError, Buffered, CollectError, RequestBody, ResponseBody};
 use crate::context::{Context, Told};
 use crate::reject::{Drain, Manner, Rejection};
 
@@ -53,7 +54,11 @@ pin_project! {
         /// An answer that is not streamed, or an error, is read.
         Collecting { answer: Option<Collecting<R>> },
         /// A stream has to begin before its head can be given.
-        Beginning { head: Option<response::Parts>, events: Option<Events<R>> },
+        Beginning {
+            head: Option<response::Parts>,
+            events: Option<Events<R>>,
+            translation: Option<Translation>,
+        },
     }
 }
 
@@ -64,6 +69,7 @@ pub(super) struct Asked {
     pub(super) manner: Manner,
     /// The caller's own Bedrock API key pays.
     pub(super) own_key: bool,
+    pub(super) encoding: Encoding,
 }
 
 /// A request that has not been read yet.
@@ -72,7 +78,7 @@ struct Unsent<S> {
     ready: S,
     head: Parts,
     region: Arc<str>,
-    collector: Collector,
+    reading: Reading,
 }
 
 /// An answer that is read whole.
@@ -107,12 +113,11 @@ impl<S, B, F, R> ResponseFuture<S, B, F, R> {
     }
 
     pub(super) fn reading(asked: Asked, region: Arc<str>, head: Parts, body: B, ready: S) -> Self {
-        let settings = &asked.settings;
         let unsent = Unsent {
             ready,
             head,
             region,
-            collector: Collector::new(settings.body_limit, settings.body_grace),
+            reading: Reading::new(&asked.settings),
         };
         Self {
             body: Some(body),
@@ -128,16 +133,18 @@ impl<S> Unsent<S> {
     fn send<B, R>(
         mut self,
         asked: &Asked,
-        read: Result<Buffered, CollectError>,
+        read: Result<Bytes, CollectError>,
     ) -> Result<State<S::Future, R>, Rejection>
     where
         S: Service<Request<RequestBody<B>>, Response = Response<R>>,
     {
         let (settings, context) = (&asked.settings, &asked.context);
-        let body = read.map_err(|error| error.refusal(settings.body_limit))?;
-        context.set_request_size(body.len());
+        let limit = settings.body_limit;
+        let body = read.map_err(|error| error.refusal(limit))?;
+        context.set_request_size(body.len() as u64);
+        let body = asked.encoding.decode(body, limit)?;
         let policy = context.policy(&settings.policy);
-        let translation = Translation::of(&body.into_bytes(), policy)?;
+        let translation = Translation::of(&body, policy)?;
         head::translate(&mut self.head, &translation, settings)?;
         context.set_translated(&self.head.uri, self.region);
         let body = Buffered::from(translation.body().clone());
@@ -178,7 +185,7 @@ where
                     let (Some(unsent), Some(body)) = (this.unsent.as_mut(), body) else {
                         return Poll::Pending;
                     };
-                    let read = ready!(unsent.collector.poll(body, cx, |_| ()));
+                    let read = ready!(unsent.reading.poll(body, cx));
                     if matches!(read, Ok(_) | Err(CollectError::Broken(_))) {
                         // It has ended: it is not held any longer, nor polled again.
                         this.body.set(None);
@@ -188,7 +195,7 @@ where
                         return Poll::Pending;
                     };
                     // A client that has been told to go on is heard out.
-                    asked.manner.awaits_continue &= !unsent.collector.has_begun();
+                    asked.manner.awaits_continue &= !unsent.reading.has_begun();
                     match unsent.send::<B, R>(asked, read) {
                         Ok(calling) => calling,
                         Err(rejection) => asked.refuse(rejection),
@@ -218,17 +225,25 @@ where
                     };
                     return Poll::Ready(Ok(asked.translate(answer)));
                 }
-                StateProj::Beginning { head, events } => {
+                StateProj::Beginning {
+                    head,
+                    events,
+                    translation,
+                } => {
                     let Some(begun) = events else {
                         return Poll::Pending;
                     };
                     let begun = ready!(begun.poll_begin(cx));
-                    let (Some(head), Some(events)) = (head.take(), events.take()) else {
+                    let answer = (head.take(), events.take(), translation.take());
+                    let (Some(mut head), Some(events), Some(translation)) = answer else {
                         return Poll::Pending;
                     };
                     return Poll::Ready(Ok(match begun {
-                        Ok(()) => Response::from_parts(head, CompatBody::events(events)),
-                        Err(error) => failed(head, &error),
+                        Ok(()) => {
+                            head::describe(&mut head, &translation);
+                            Response::from_parts(head, CompatBody::events(events))
+                        }
+                        Err(error) => failed(head, &error, &translation),
                     }));
                 }
             };
@@ -252,7 +267,7 @@ impl Asked {
     where
         R: Body<Data = Bytes> + Unpin,
     {
-        let (mut head, body) = response.into_parts();
+        let (head, body) = response.into_parts();
         let (wanted, limit) = match translation.is_stream() {
             true => ("application/vnd.amazon.eventstream", MAX_ERROR),
             false => ("application/json", self.settings.body_limit),
@@ -261,12 +276,12 @@ impl Asked {
         if is_answer && translation.is_stream() {
             let id = head::answer_id(&head.headers);
             let chunks = translation.chunks(&id, head::created());
-            head::describe(&mut head, &translation);
             let context = self.context.clone();
             let events = Events::new(body, chunks, context, self.settings.keep_alive);
             return State::Beginning {
                 head: Some(head),
                 events: Some(events),
+                translation: Some(translation),
             };
         }
         let limit = if is_answer { limit } else { MAX_ERROR };
@@ -304,11 +319,15 @@ impl Asked {
                 Response::from_parts(head, CompatBody::plain(ResponseBody::own(json)))
             }
             Err(error) => {
+                let fault = match error.fault() {
+                    "" => error.to_string(),
+                    fault => fault.to_owned(),
+                };
                 self.context.tell(Told {
-                    fault: Some(error.fault().to_owned()),
+                    fault: Some(fault),
                     ..Told::default()
                 });
-                failed(head, &error)
+                failed(head, &error, &translation)
             }
         }
     }
@@ -340,10 +359,12 @@ fn plain<R>(response: Response<R>) -> Response<CompatBody<R>> {
 }
 
 /// The answer that says `error`, on the head of the upstream's.
-fn failed<R>(mut head: response::Parts, error: &OpenAiError) -> Response<CompatBody<R>> {
-    head::strip(&mut head);
-    head.status = error.status();
-    error.write_headers(&mut head.headers);
+fn failed<R>(
+    mut head: response::Parts,
+    error: &OpenAiError,
+    translation: &Translation,
+) -> Response<CompatBody<R>> {
+    head::fail(&mut head, error, translation);
     Response::from_parts(head, CompatBody::plain(ResponseBody::own(error.to_json())))
 }
 

@@ -11,6 +11,7 @@ use http::uri::{self, PathAndQuery};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Uri, request, response};
 
 use super::body::CompatBody;
+use super::error::OpenAiError;
 use super::layer::Settings;
 use super::translation::Translation;
 use crate::body::ResponseBody;
@@ -113,6 +114,19 @@ pub(super) fn describe(head: &mut response::Parts, translation: &Translation) {
     } else {
         headers.insert(CONTENT_TYPE, JSON);
     }
+    report(headers, translation);
+}
+
+/// Turns the head into that of an error.
+pub(super) fn fail(head: &mut response::Parts, error: &OpenAiError, translation: &Translation) {
+    strip(head);
+    head.status = error.status();
+    head.headers.remove(CACHE_CONTROL);
+    error.write_headers(&mut head.headers);
+    report(&mut head.headers, translation);
+}
+
+fn report(headers: &mut HeaderMap, translation: &Translation) {
     let dropped = translation.dropped().join(", ");
     if !dropped.is_empty()
         && let Ok(dropped) = HeaderValue::try_from(dropped)

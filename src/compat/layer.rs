@@ -17,7 +17,8 @@ use super::body::CompatBody;
 use super::future::{Asked, ResponseFuture};
 use super::head;
 use super::models;
-use crate::body::{BoxError, DEFAULT_LIMIT, RequestBody, check_encoding};
+use super::reading::Encoding;
+use crate::body::{BoxError, DEFAULT_LIMIT, RequestBody};
 use crate::context::{ClientCredential, Context, KeyChoice, Policy, Stage};
 #[cfg(feature = "sign")]
 use crate::credentials::{DynProvideCredentials, ProvideCredentials};
@@ -214,7 +215,11 @@ where
                 let request = Request::from_parts(head, RequestBody::stream(body));
                 ResponseFuture::passing(self.inner.call(request))
             }
-            Ok(Plan::Translate { region, own_key }) => {
+            Ok(Plan::Translate {
+                region,
+                own_key,
+                encoding,
+            }) => {
                 // The instance that was polled ready is the one to call, so it goes along.
                 let fresh = self.inner.clone();
                 let ready = std::mem::replace(&mut self.inner, fresh);
@@ -223,6 +228,7 @@ where
                     context,
                     manner,
                     own_key,
+                    encoding,
                 };
                 ResponseFuture::reading(asked, region, head, body, ready)
             }
@@ -250,6 +256,7 @@ enum Plan {
         region: Arc<str>,
         /// The caller's own Bedrock API key pays.
         own_key: bool,
+        encoding: Encoding,
     },
     /// The models are listed.
     List,
@@ -287,8 +294,12 @@ impl Settings {
                 "this gateway does not know which region to ask: it has no stored key that says one",
             )
         })?;
-        check_encoding(&head.headers)?;
-        Ok(Plan::Translate { region, own_key })
+        let encoding = Encoding::of(&head.headers)?;
+        Ok(Plan::Translate {
+            region,
+            own_key,
+            encoding,
+        })
     }
 
     fn region(&self, head: &Parts) -> Result<Option<Arc<str>>, Rejection> {

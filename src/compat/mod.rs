@@ -24,8 +24,8 @@
 //!
 //! # Refusal
 //! OpenAI's error object: 400 with `param` and `code` for what the caller has to change, 404
-//! (`model_not_found`) for a model with no such name, 405 with `Allow`, 413 over the limit, 415 for
-//! a compressed body, 400 for a request that the caller signed for AWS, since its signature cannot
+//! (`model_not_found`) for a model with no such name, 405 with `Allow`, 413 over the limit, as sent or
+//! decoded, 415 for a body that is compressed by anything but gzip, 400 for a request that the caller signed for AWS, since its signature cannot
 //! cover the translation. Errors of Bedrock's are translated:
 //!
 //! | Bedrock | HTTP | type / code |
@@ -129,6 +129,7 @@ mod head;
 mod layer;
 mod models;
 mod plan;
+mod reading;
 mod request;
 mod translation;
 

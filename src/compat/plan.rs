@@ -39,10 +39,4 @@ impl ToolNames {
         let pair = self.renamed.iter().find(|(known, _)| known == sent);
         pair.map_or(sent, |(_, original)| original)
     }
-
-    /// The name at Bedrock of the client's tool `original`, if it is another.
-    pub(super) fn sent(&self, original: &str) -> Option<&str> {
-        let pair = self.renamed.iter().find(|(_, known)| known == original);
-        pair.map(|(sent, _)| sent.as_str())
-    }
 }

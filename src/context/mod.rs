@@ -349,6 +349,12 @@ impl Context {
         self.0.passed.fetch_or(stage as u8, Ordering::Relaxed) & stage as u8 != 0
     }
 
+    /// Whether no layer has noted anything yet.
+    #[cfg(feature = "sign")]
+    pub(crate) fn is_new(&self) -> bool {
+        self.0.passed.load(Ordering::Relaxed) == 0 && self.inbound().is_none()
+    }
+
     #[cfg(any(feature = "auth", feature = "rewrite", feature = "compat"))]
     pub(crate) fn has_passed(&self, stage: Stage) -> bool {
         self.0.passed.load(Ordering::Relaxed) & stage as u8 != 0

@@ -5,6 +5,7 @@
 //! [`ProvideCredentials`]. Ready-made: [`Credentials`] themselves, always the same, and
 //! [`StoredKeys`], one or more per gateway with aliases.
 
+use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -93,6 +94,8 @@ pub(crate) type Later =
 
 /// [`ProvideCredentials`] without its type, so that the layer needs no type parameter for it.
 pub(crate) trait DynProvideCredentials: Send + Sync {
+    /// What it always gives, if it is credentials itself.
+    fn fixed(&self) -> Option<&Credentials>;
     fn now(&self, head: &Parts) -> Option<Result<Credentials, Rejection>>;
     fn later(self: Arc<Self>, head: Parts) -> Later;
     #[cfg(feature = "compat")]
@@ -100,6 +103,10 @@ pub(crate) trait DynProvideCredentials: Send + Sync {
 }
 
 impl<P: ProvideCredentials> DynProvideCredentials for P {
+    fn fixed(&self) -> Option<&Credentials> {
+        (self as &dyn Any).downcast_ref()
+    }
+
     fn now(&self, head: &Parts) -> Option<Result<Credentials, Rejection>> {
         self.credentials_now(head)
     }

@@ -45,6 +45,48 @@
 //! The answer repeats the last user message. **A token is a whitespace-separated word**: input tokens are the words of all
 //! texts in `system` and `messages`, output tokens those of the answer, which the request's token limit may cut.
 //!
+//! # Converse
+//! Converse and ConverseStream look at a request as the service does, and refuse it with a 400 `ValidationException` in
+//! the service's words (a 403 `AccessDeniedException` where caching is not to be had):
+//!
+//! 1. **Shapes**: every member of the service model with its type, length, range, pattern and enumeration; unknown keys;
+//!    unions with other than one member; base64; base64 of nothing.
+//! 2. **The conversation**: who begins, ends and alternates; no empty message or blank text; `toolUse` only from the
+//!    assistant and `toolResult` only from the user, each call answered in the next turn and nothing else answered;
+//!    `toolConfig` wherever there are calls; names, number and company of documents; at most four cache points.
+//! 3. **The model**, by a part of its id: `system` beside and among the messages, tools, `toolChoice`, `strict`,
+//!    `temperature` and `topP`, thinking and effort, `stopSequences`, media and where they come from, what may stand
+//!    beside and in a tool result, prefill, `outputConfig.textFormat`, unknown `additionalModelRequestFields` (Claude,
+//!    Nova). What no documentation and no recording tells is taken, and so is everything for an id that hides its
+//!    model.
+//!
+//! An id without a vendor names no model. Messages of one role in a row are one turn, but Nova wants them to
+//! alternate. `outputConfig.textFormat` is taken by Claude 4.5 and 4.6, Opus 4.8, Sonnet 5 and 5.5, Haiku 5.5 and by
+//! the open models that answered it in recordings.
+//!
+//! The answer then is
+//!
+//! | request | answer |
+//! |---|---|
+//! | a guardrail and a user's text with `blocked-by-guardrail` | its message, `guardrail_intervened`, no usage, a trace if asked for |
+//! | `toolChoice` `any` or `tool` | a call of the first tool or of that one, without text |
+//! | the names of tools in the last user message, which brings no results | a text if it says more than that, then a call of each in the order of the list; of one only with `disable_parallel_tool_use` |
+//! | `outputConfig.textFormat` | JSON that fits the schema |
+//! | tool results | a text that repeats their texts |
+//! | anything else | the text above, cut at a stop sequence or by `maxTokens` |
+//!
+//! Values for schemas have the required properties: the first of an enumeration, 1, `true`, one item, and for a string the
+//! word after "in", else the last word of the prompt. Tool input is streamed in fragments by Claude (for no parameters:
+//! one empty fragment), whole by Nova (`{}`) and the others (nothing).
+//!
+//! With thinking on, Claude begins with a signed thought, or with one that it does not show if the prompt says
+//! `redacted-thinking`; a thought that comes back must carry the signature that this emulator gave it. Nova 2 shows
+//! `[REDACTED]`, gpt-oss and Qwen an unsigned thought if they are told how hard to think.
+//!
+//! A request with cache points has `cacheReadInputTokens` for its longest prefix that an earlier request of the same model
+//! ended a cache point with, and `cacheWriteInputTokens` for the rest of what it marks. The last 4096 prefixes are known;
+//! there is no least length, nothing expires, and tools count no words. `serviceTier` and `performanceConfig` come back.
+//!
 //! # Faults
 //! A model id that contains `fault.`, such as `us.anthropic.fault.throttle-2`, chooses one:
 //!
@@ -73,8 +115,8 @@
 //! get their recordings in file order, from the start again after the last. Nothing found is a 404.
 //!
 //! # Limitations
-//! Bidirectional streams, guardrails, tool use and asynchronous invocations are not emulated. Bodies are read whole, up to
-//! 64 MiB.
+//! Bidirectional streams, asynchronous invocations, citations and the contents of files are not emulated; tools, schemas,
+//! thinking and guardrails are in Converse only. Bodies are read whole, up to 64 MiB.
 
 mod answer;
 mod builder;

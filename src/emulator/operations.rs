@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Content};
 use super::canonical::{self, Plus};
+use super::converse::{Accepted, Memory};
 use super::native::Native;
 use super::prompt::Prompt;
 use super::refusal::Refusal;
@@ -67,7 +68,12 @@ impl Target {
     }
 
     /// The answer. `large` replaces the text by one of so many bytes.
-    pub(super) fn answer(&self, body: &[u8], large: Option<usize>) -> Result<Answer, Refusal> {
+    pub(super) fn answer(
+        &self,
+        memory: &Memory,
+        body: &[u8],
+        large: Option<usize>,
+    ) -> Result<Answer, Refusal> {
         if *self == Self::Unknown {
             return Ok(Answer::unknown_operation());
         }
@@ -101,7 +107,16 @@ impl Target {
                     Operation::CountTokens => {
                         Answer::json(&json!({ "inputTokens": counted(&body)? }))
                     }
-                    _ => operation.answer(id, &body, &reply()),
+                    Operation::Converse => {
+                        let request = converse::accept(id, &body, false, memory)?;
+                        Answer::json(&request.message(large))
+                    }
+                    Operation::ConverseStream => {
+                        let request = converse::accept(id, &body, true, memory)?;
+                        converse_stream(&request, large)
+                    }
+                    Operation::Invoke => invoke(id, &body, &reply()),
+                    Operation::InvokeStream => invoke_stream(id, &body, &reply()),
                 })
             }
             Self::Native(native) => {
@@ -153,64 +168,60 @@ impl Operation {
                 )));
             }
         }
-        if required.contains(&"messages") && body["messages"].as_array().is_none_or(Vec::is_empty) {
+        let whole = matches!(self, Self::Invoke | Self::InvokeStream);
+        if whole
+            && required.contains(&"messages")
+            && body["messages"].as_array().is_none_or(Vec::is_empty)
+        {
             return Err(Refusal::validation(
                 "A conversation must start with a user message. Try again with a conversation that starts with a user message.",
             ));
         }
         Ok(())
     }
+}
 
-    fn answer(self, id: &str, body: &Value, reply: &Reply) -> Answer {
-        let family = Family::of(id, body);
-        match self {
-            Self::Converse => Answer::json(&converse::message(reply)),
-            Self::ConverseStream => {
-                let frames = converse::events(reply)
-                    .into_iter()
-                    .enumerate()
-                    .map(|(index, (name, event))| event_frame(name, event, index))
-                    .collect();
-                stream(frames, 2)
-            }
-            Self::Invoke => {
-                let message = match family {
-                    Family::Claude => claude::message(id, reply),
-                    Family::Nova => nova::message(reply),
-                    Family::Titan => nova::titan(reply),
-                };
-                let answer = Answer::json(&message)
-                    .with("x-amzn-bedrock-invocation-latency", reply.latency())
-                    .with("x-amzn-bedrock-input-token-count", reply.input)
-                    .with("x-amzn-bedrock-output-token-count", reply.output);
-                if family == Family::Titan {
-                    return answer;
-                }
-                answer
-                    .with("x-amzn-bedrock-cache-read-input-token-count", 0)
-                    .with("x-amzn-bedrock-cache-write-input-token-count", 0)
-            }
-            Self::InvokeStream | Self::CountTokens => {
-                let (mut events, closing) = match family {
-                    Family::Claude => (claude::events(id, reply), 2),
-                    Family::Nova => (nova::events(reply), 2),
-                    Family::Titan => (nova::titan_events(reply), 1),
-                };
-                if let Some(last) = events.last_mut() {
-                    last["amazon-bedrock-invocationMetrics"] = metrics(reply, family);
-                }
-                let frames = events
-                    .iter()
-                    .enumerate()
-                    .map(|(index, event)| {
-                        let bytes = BASE64.encode(event.to_string());
-                        event_frame("chunk", json!({ "bytes": bytes }), index)
-                    })
-                    .collect();
-                stream(frames, closing).with("x-amzn-bedrock-content-type", "application/json")
-            }
-        }
+fn converse_stream(request: &Accepted<'_>, large: Option<usize>) -> Answer {
+    let events = request.events(large).into_iter().enumerate();
+    let frames = events.map(|(index, (name, event))| event_frame(name, event, index));
+    stream(frames.collect(), 2)
+}
+
+fn invoke(id: &str, body: &Value, reply: &Reply) -> Answer {
+    let family = Family::of(id, body);
+    let message = match family {
+        Family::Claude => claude::message(id, reply),
+        Family::Nova => nova::message(reply),
+        Family::Titan => nova::titan(reply),
+    };
+    let answer = Answer::json(&message)
+        .with("x-amzn-bedrock-invocation-latency", reply.latency())
+        .with("x-amzn-bedrock-input-token-count", reply.input)
+        .with("x-amzn-bedrock-output-token-count", reply.output);
+    if family == Family::Titan {
+        return answer;
     }
+    answer
+        .with("x-amzn-bedrock-cache-read-input-token-count", 0)
+        .with("x-amzn-bedrock-cache-write-input-token-count", 0)
+}
+
+fn invoke_stream(id: &str, body: &Value, reply: &Reply) -> Answer {
+    let family = Family::of(id, body);
+    let (mut events, closing) = match family {
+        Family::Claude => (claude::events(id, reply), 2),
+        Family::Nova => (nova::events(reply), 2),
+        Family::Titan => (nova::titan_events(reply), 1),
+    };
+    if let Some(last) = events.last_mut() {
+        last["amazon-bedrock-invocationMetrics"] = metrics(reply, family);
+    }
+    let events = events.iter().enumerate();
+    let frames = events.map(|(index, event)| {
+        let bytes = BASE64.encode(event.to_string());
+        event_frame("chunk", json!({ "bytes": bytes }), index)
+    });
+    stream(frames.collect(), closing).with("x-amzn-bedrock-content-type", "application/json")
 }
 
 /// The id and the operation of `/model/{id}/{operation}`.

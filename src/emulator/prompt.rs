@@ -58,15 +58,26 @@ fn texts<'a>(value: &'a Value, into: &mut Vec<&'a str>) {
         Value::String(text) => into.push(text),
         Value::Array(blocks) => {
             for block in blocks {
-                if let Some(text) = block["text"].as_str() {
-                    into.push(text);
-                }
-                texts(&block["content"], into);
-                texts(&block["toolResult"]["content"], into);
+                block_texts(block, into);
             }
         }
         _ => {}
     }
+}
+
+fn block_texts<'a>(block: &'a Value, into: &mut Vec<&'a str>) {
+    if let Some(text) = block["text"].as_str() {
+        into.push(text);
+    }
+    texts(&block["content"], into);
+    texts(&block["toolResult"]["content"], into);
+}
+
+/// The tokens of one content block.
+pub(super) fn block_tokens(block: &Value) -> u64 {
+    let mut all = Vec::new();
+    block_texts(block, &mut all);
+    all.iter().map(|text| tokens(text)).sum()
 }
 
 fn limit(body: &Value) -> Option<u64> {

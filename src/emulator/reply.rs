@@ -55,11 +55,22 @@ impl Reply {
         }
     }
 
+    /// The same with this text, which may have so many words.
+    pub(super) fn saying(self, text: &str, limit: usize) -> Self {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let kept = words.get(..limit).filter(|kept| kept.len() < words.len());
+        let text = kept.map_or_else(|| text.to_owned(), |words| words.join(" "));
+        Self {
+            output: prompt::tokens(&text),
+            cut: limit < words.len(),
+            text,
+            ..self
+        }
+    }
+
     /// The text in the pieces in which a stream carries it.
     pub(super) fn pieces(&self) -> Vec<String> {
-        let words: Vec<&str> = self.text.split_inclusive(' ').collect();
-        let size = words.len().div_ceil(PIECES).clamp(1, WORDS_A_PIECE);
-        words.chunks(size).map(<[&str]>::concat).collect()
+        pieces(&self.text)
     }
 
     /// Milliseconds that the model claims to have taken.
@@ -75,6 +86,13 @@ impl Reply {
     pub(super) fn stop<'a>(&self, end: &'a str, cut: &'a str) -> &'a str {
         if self.cut { cut } else { end }
     }
+}
+
+/// A text in the pieces in which a stream carries it.
+pub(super) fn pieces(text: &str) -> Vec<String> {
+    let words: Vec<&str> = text.split_inclusive(' ').collect();
+    let size = words.len().div_ceil(PIECES).clamp(1, WORDS_A_PIECE);
+    words.chunks(size).map(<[&str]>::concat).collect()
 }
 
 #[cfg(test)]

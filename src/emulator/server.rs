@@ -27,6 +27,7 @@ use uuid::Uuid;
 
 use super::answer::{Answer, Content};
 use super::builder::Settings;
+use super::converse::Memory;
 use super::faults::{self, Fault};
 use super::log::{self, Log, Verdict};
 use super::operations::{Operation, Target};
@@ -49,6 +50,7 @@ pub(super) struct State {
     pub(super) aborted: Arc<AtomicU64>,
     /// Calls so far, by the model id of the `throttle` fault.
     calls: Mutex<HashMap<String, u64>>,
+    memory: Memory,
 }
 
 impl State {
@@ -58,6 +60,7 @@ impl State {
             log: Log::default(),
             aborted: Arc::default(),
             calls: Mutex::default(),
+            memory: Memory::new(),
         }
     }
 }
@@ -198,7 +201,9 @@ async fn answer(
     let model = target.model(&json);
     let fault = Fault::of(model)?;
     let Some(fault) = fault else {
-        return target.answer(body, None).map(|answer| (answer, None));
+        return target
+            .answer(&state.memory, body, None)
+            .map(|answer| (answer, None));
     };
     let calls = {
         let mut calls = state.calls.lock().unwrap_or_else(PoisonError::into_inner);
@@ -222,7 +227,7 @@ async fn answer(
         Fault::Large(bytes) => Some(bytes),
         _ => None,
     };
-    Ok((target.answer(body, large)?, Some(fault)))
+    Ok((target.answer(&state.memory, body, large)?, Some(fault)))
 }
 
 fn replayed(

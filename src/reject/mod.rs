@@ -190,6 +190,11 @@ impl Rejection {
         self.param.as_deref()
     }
 
+    /// OpenAI's `code`.
+    pub fn code(&self) -> &'static str {
+        self.code.unwrap_or(self.kind.openai().1)
+    }
+
     /// What only the log may say.
     pub fn internal(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.internal.as_deref()

@@ -58,8 +58,8 @@ impl Rejection {
     }
 
     fn openai_error(&self) -> String {
-        let (kind, code) = self.kind.openai();
-        let code = self.code.unwrap_or(code);
+        let (kind, _) = self.kind.openai();
+        let code = self.code();
         let text = json_string(&self.text);
         let param = self.param.as_deref().map_or("null".to_owned(), json_string);
         format!(

@@ -16,22 +16,25 @@ use tower_service::Service;
 
 use super::body::SignedBody;
 use super::headers::{Plain, state_length};
-use super::judge::{Signed, noted};
+use super::judge::{Signed, may_blame_us, noted};
 use super::layer::Settings;
-use super::sigv4::PayloadHasher;
-use crate::body::{BoxError, Buffered, CollectError, Collector, ResponseBody};
+use super::reading::{BodyHash, First, Reading, first};
+use crate::body::{BoxError, Buffered, CollectError, ResponseBody};
 use crate::context::Context;
 use crate::credentials::{Credentials, Later};
 use crate::reject::{Dialect, Drain, Manner, Rejection};
 
 pin_project! {
     /// The response future of [`SigV4Signing`](super::SigV4Signing).
+    #[project = FutureProj]
     pub struct ResponseFuture<S, B, F> {
         #[pin]
         body: Option<B>,
         settings: Option<Arc<Settings>>,
-        // Beside the state, for it is large and would be moved from state to state.
+        // Beside the state, for they are large and would be moved from state to state.
         unsigned: Option<Unsigned<S>>,
+        reading: Option<Reading>,
+        signed: Signed,
         #[pin]
         state: State<F>,
     }
@@ -41,162 +44,139 @@ pin_project! {
     #[project = StateProj]
     enum State<F> {
         Asking { answer: Later },
+        /// With the settings' credentials if there are none.
         Reading { credentials: Option<Credentials> },
-        Calling { #[pin] future: F, signed: Option<Signed> },
+        Calling { #[pin] future: F },
         Refusing { drain: Drain, refusal: Option<(Rejection, Dialect)> },
     }
 }
 
 /// A request that is to be signed.
 pub(super) struct Unsigned<S> {
-    facts: Option<Context>,
-    plain: Option<Plain>,
-    manner: Manner,
+    pub(super) plain: Option<Plain>,
+    pub(super) manner: Manner,
     /// The instance of the inner service that was polled ready.
-    ready: S,
+    pub(super) ready: S,
     /// Lent to the provider of the credentials while it is asked.
-    head: Option<Parts>,
-    collector: Collector,
-    hash: PayloadHasher,
+    pub(super) head: Parts,
 }
 
 impl<S, B, F> ResponseFuture<S, B, F> {
-    pub(super) fn passing(future: F) -> Self {
+    #[inline]
+    fn new(facts: Option<Context>, body: Option<B>, state: State<F>) -> Self {
         Self {
-            body: None,
+            body,
             settings: None,
             unsigned: None,
-            state: State::Calling {
-                future,
-                signed: None,
-            },
+            reading: None,
+            signed: Signed::new(facts),
+            state,
         }
     }
 
+    pub(super) fn passing(future: F) -> Self {
+        Self::new(None, None, State::Calling { future })
+    }
+
     pub(super) fn refused(
-        facts: Option<&Context>,
+        facts: Option<Context>,
         rejection: Rejection,
         manner: Manner,
         body: B,
     ) -> Self {
-        Self {
-            body: Some(body),
-            settings: None,
-            unsigned: None,
-            state: State::refusing(facts, rejection, manner),
-        }
+        let state = State::refusing(facts.as_ref(), rejection, manner);
+        Self::new(facts, Some(body), state)
     }
 
     pub(super) fn asking(
         settings: &Arc<Settings>,
+        facts: Option<Context>,
         unsigned: Unsigned<S>,
         body: B,
         answer: Later,
     ) -> Self {
         Self {
-            body: Some(body),
             settings: Some(Arc::clone(settings)),
             unsigned: Some(unsigned),
-            state: State::Asking { answer },
+            ..Self::new(facts, Some(body), State::Asking { answer })
         }
     }
 
     #[inline]
     pub(super) fn signing(
         settings: &Arc<Settings>,
+        facts: Option<Context>,
         unsigned: Unsigned<S>,
         body: B,
-        credentials: Credentials,
+        credentials: Option<Credentials>,
     ) -> Self {
         Self {
             body: Some(body),
             settings: Some(Arc::clone(settings)),
             unsigned: Some(unsigned),
-            state: State::Reading {
-                credentials: Some(credentials),
-            },
+            reading: None,
+            signed: Signed::new(facts),
+            state: State::Reading { credentials },
         }
     }
 }
 
-impl<S> Unsigned<S> {
+impl<S, B, F> FutureProj<'_, S, B, F> {
+    /// Signs the request with this body and calls inward, or refuses.
     #[inline]
-    pub(super) fn new(
-        settings: &Settings,
-        facts: Option<Context>,
-        plain: Option<Plain>,
-        manner: Manner,
-        head: Option<Parts>,
-        ready: S,
-    ) -> Self {
-        Self {
-            facts,
-            plain,
-            manner,
-            ready,
-            head,
-            collector: Collector::new(settings.body_limit, settings.body_grace),
-            hash: PayloadHasher::new(),
-        }
-    }
-
-    /// Signs and calls inward, or refuses.
-    fn finish<B, R>(
-        &mut self,
-        settings: &Settings,
-        read: Result<Buffered, CollectError>,
-        credentials: &Credentials,
-    ) -> State<S::Future>
+    fn send<R>(&mut self, body: Buffered, hash: &BodyHash)
     where
-        S: Service<Request<SignedBody<B>>, Response = Response<R>>,
+        S: Service<Request<SignedBody<B>>, Response = Response<R>, Future = F>,
     {
-        // A client that has been told to go on is heard out.
-        self.manner.awaits_continue &= !self.collector.has_begun();
-        self.send(settings, read, credentials)
-            .unwrap_or_else(|rejection| {
-                State::refusing(self.facts.as_ref(), rejection, self.manner)
-            })
-    }
-
-    fn send<B, R>(
-        &mut self,
-        settings: &Settings,
-        read: Result<Buffered, CollectError>,
-        credentials: &Credentials,
-    ) -> Result<State<S::Future>, Rejection>
-    where
-        S: Service<Request<SignedBody<B>>, Response = Response<R>>,
-    {
-        let body = read.map_err(|error| error.refusal(settings.body_limit))?;
-        let facts = self.facts.as_ref();
+        let StateProj::Reading { credentials } = self.state.as_mut().project() else {
+            return;
+        };
+        let Some(settings) = self.settings.as_deref() else {
+            return;
+        };
+        let credentials = credentials.as_ref().or(settings.credentials.as_ref());
+        // It is moved twice, the clock in between: what was only just written is slow to be read
+        // again.
+        let unsigned = self.unsigned.take();
+        let time = settings.time(unsigned.as_ref().map(|unsigned| &unsigned.head.uri));
+        let (Some(mut unsigned), Some(credentials)) = (unsigned, credentials) else {
+            return;
+        };
+        let head = &mut unsigned.head;
+        let facts = self.signed.facts.as_ref();
         // What is recorded is the size of what the caller sent.
         if let Some(context) = facts.filter(|context| !context.is_translated()) {
             context.set_request_size(body.len());
         }
-        let head = self.head.as_mut();
-        let head = head.ok_or_else(|| Rejection::credentials_unavailable("not waited for"))?;
-        if body.is_empty() || self.plain.is_none_or(|plain| plain.states_length) {
+        if body.is_empty() || unsigned.plain.is_none_or(|plain| plain.states_length) {
             state_length(&mut head.headers, body.len());
         }
-        let dated = settings.prove(facts, head, &self.hash.finish(), credentials)?;
-        if let Some(context) = facts {
-            context.attempt();
+        match settings.prove(facts, head, (&body, hash), credentials, time) {
+            Ok(dated) => self.signed.sent(unsigned.manner.dialect, &head.uri, dated),
+            Err(rejection) => {
+                *self.unsigned = Some(unsigned);
+                return self.refuse(rejection);
+            }
         }
-        let signed = Some(Signed {
-            facts: self.facts.take(),
-            dialect: self.manner.dialect,
-            dated,
-        });
-        let Some(head) = self.head.take() else {
-            return Err(Rejection::credentials_unavailable("not waited for"));
-        };
-        let request = Request::from_parts(head, SignedBody::whole(body));
-        let future = self.ready.call(request);
-        Ok(State::Calling { future, signed })
+        let request = Request::from_parts(unsigned.head, SignedBody::whole(body));
+        let future = unsigned.ready.call(request);
+        self.state.set(State::Calling { future });
+    }
+
+    #[cold]
+    fn refuse(&mut self, rejection: Rejection) {
+        // The inner service is dropped with it: what was reserved is given back.
+        let unsigned = self.unsigned.take();
+        let mut manner = unsigned.map_or(Manner::PLAIN, |unsigned| unsigned.manner);
+        // A client that has been told to go on is heard out.
+        manner.awaits_continue &= self.reading.is_none();
+        let facts = self.signed.facts.as_ref();
+        self.state.set(State::refusing(facts, rejection, manner));
     }
 }
 
 impl<F> State<F> {
+    #[cold]
     fn refusing(facts: Option<&Context>, rejection: Rejection, manner: Manner) -> Self {
         Self::Refusing {
             drain: Drain::new(manner),
@@ -219,53 +199,57 @@ where
             match this.state.as_mut().project() {
                 StateProj::Asking { answer } => {
                     let (head, answer) = ready!(answer.as_mut().poll(cx));
-                    let Some(unsigned) = this.unsigned.as_mut() else {
-                        return Poll::Pending;
-                    };
-                    match answer {
-                        Ok(keys) => {
-                            unsigned.head = Some(head);
-                            let credentials = Some(keys);
+                    match (answer, this.unsigned.as_mut()) {
+                        (Ok(credentials), Some(unsigned)) => {
+                            unsigned.head = head;
+                            let credentials = Some(credentials);
                             this.state.set(State::Reading { credentials });
                         }
-                        Err(rejection) => {
-                            let facts = unsigned.facts.as_ref();
-                            let next = State::refusing(facts, rejection, unsigned.manner);
-                            this.state.set(next);
-                            *this.unsigned = None;
-                        }
+                        (Err(rejection), _) => this.refuse(rejection),
+                        (Ok(_), None) => return Poll::Pending,
                     }
                 }
-                StateProj::Reading { credentials } => {
+                StateProj::Reading { .. } => {
                     let body = this.body.as_mut().as_pin_mut();
-                    let (Some(unsigned), Some(body)) = (this.unsigned.as_mut(), body) else {
+                    let (Some(settings), Some(mut body)) = (this.settings.as_deref(), body) else {
                         return Poll::Pending;
                     };
-                    let Unsigned {
-                        collector, hash, ..
-                    } = unsigned;
-                    let read = ready!(collector.poll(body, cx, |frame| hash.update(frame)));
-                    let Some(credentials) = credentials.take() else {
-                        return Poll::Pending;
+                    let read = match this.reading {
+                        Some(reading) => ready!(reading.poll(body, cx)),
+                        None => match first(body.as_mut(), cx, settings.body_limit) {
+                            // Most bodies are there, and in one frame.
+                            Ok(First::Whole(frame)) => {
+                                let mut hash = BodyHash::new();
+                                hash.update(&frame, true);
+                                this.body.set(None);
+                                this.send(frame.into(), &hash);
+                                continue;
+                            }
+                            Ok(First::Other(frame)) => {
+                                let reading = this.reading.insert(Reading::new(settings));
+                                ready!(reading.poll_from(frame, body, cx))
+                            }
+                            Err(error) => Err(error),
+                        },
                     };
                     if matches!(read, Ok(_) | Err(CollectError::Broken(_))) {
                         // It has ended: it is not held any longer, nor polled again.
                         this.body.set(None);
                     }
-                    let Some(settings) = this.settings else {
-                        return Poll::Pending;
-                    };
-                    let next = unsigned.finish(settings, read, &credentials);
-                    this.state.set(next);
-                    // The inner service with it: what was reserved is used, or given back.
-                    *this.unsigned = None;
+                    match (read, this.reading.as_ref().map(Reading::hash)) {
+                        (Ok(body), Some(hash)) => this.send(body, &hash),
+                        (Err(error), _) => this.refuse(error.refusal(settings.body_limit)),
+                        (Ok(_), None) => return Poll::Pending,
+                    }
                 }
-                StateProj::Calling { future, signed } => {
+                StateProj::Calling { future } => {
                     let response = ready!(future.poll(cx))?;
-                    return Poll::Ready(Ok(match (signed.take(), this.settings) {
-                        (Some(signed), Some(settings)) => signed.judge(settings, response),
-                        _ => response.map(ResponseBody::inner),
-                    }));
+                    if let Some(settings) = this.settings
+                        && may_blame_us(response.status())
+                    {
+                        return Poll::Ready(Ok(this.signed.judge(settings, response)));
+                    }
+                    return Poll::Ready(Ok(response.map(ResponseBody::inner)));
                 }
                 StateProj::Refusing { drain, refusal } => {
                     if let Some(body) = this.body.as_mut().as_pin_mut() {

@@ -6,18 +6,12 @@ use http::header::{
 };
 use http::request::Parts;
 
-/// Headers of a signature that the client made, or that belong to none.
-const STALE: [&str; 5] = [
-    "authorization",
-    "x-amz-cf-id",
-    "x-amz-content-sha256",
-    "x-amz-date",
-    "x-amz-security-token",
-];
+use crate::context::Context;
+use crate::forward::STALE;
 
-/// A request in which nothing asks for a decision: it names no credentials and no key, it has no
-/// header of an earlier signature and none about how its body comes. Most requests of a program
-/// that signs its own are such.
+/// A request that none of our layers has seen and in which nothing asks for a decision: it names no
+/// credentials and no key, it has no header of an earlier signature and none about how its body
+/// comes. Most requests of a program that signs its own are such.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Plain {
     /// It has a `content-length`.
@@ -31,6 +25,7 @@ pub(super) fn plain(head: &Parts) -> Option<Plain> {
         || path.ends_with("/invoke-with-bidirectional-stream")
         || head.uri.query().is_some()
         || head.uri.authority().is_none()
+        || !head.extensions.is_empty() && Context::get(&head.extensions).is_some()
     {
         return None;
     }
@@ -66,39 +61,6 @@ fn is_telling(name: &HeaderName) -> bool {
     prefix || asks.contains(name)
 }
 
-/// The headers of a gateway's client that Bedrock gets to see.
-pub(super) fn forwarded(headers: HeaderMap, others: &[HeaderName]) -> HeaderMap {
-    const NAMES: [&str; 5] = [
-        "accept",
-        "content-length",
-        "content-type",
-        "host",
-        "user-agent",
-    ];
-    const PREFIXES: [&str; 5] = [
-        "amz-sdk-",
-        "anthropic-",
-        "openai-",
-        "x-amz-",
-        "x-amzn-bedrock-",
-    ];
-    // Room for the three headers of the signature, so that the map does not grow again.
-    let mut kept = HeaderMap::with_capacity(headers.keys_len() + 4);
-    let mut current = None;
-    for (name, value) in headers {
-        if let Some(name) = name {
-            let text = name.as_str();
-            let known = NAMES.contains(&text) || PREFIXES.iter().any(|p| text.starts_with(p));
-            let keep = others.contains(&name) || known && !STALE.contains(&text);
-            current = keep.then_some(name);
-        }
-        if let Some(name) = &current {
-            kept.append(name.clone(), value);
-        }
-    }
-    kept
-}
-
 /// Takes off a request of the program's own what a new signature replaces.
 pub(super) fn remove_stale(headers: &mut HeaderMap) {
     headers.remove(AUTHORIZATION);
@@ -127,61 +89,4 @@ pub(super) fn state_length(headers: &mut HeaderMap, length: u64) {
 fn says(value: &HeaderValue, length: u64) -> bool {
     let text = value.to_str().ok();
     text.and_then(|text| text.parse().ok()) == Some(length)
-}
-
-#[cfg(test)]
-mod tests {
-    use http::header::HeaderMap;
-
-    use super::forwarded;
-
-    #[test]
-    fn only_what_bedrock_knows_is_forwarded() {
-        let mut headers = HeaderMap::new();
-        for name in [
-            "accept",
-            "accept-encoding",
-            "amz-sdk-request",
-            "anthropic-beta",
-            "authorization",
-            "content-encoding",
-            "content-length",
-            "content-type",
-            "host",
-            "openai-organization",
-            "user-agent",
-            "x-amz-cf-id",
-            "x-amz-content-sha256",
-            "x-amz-date",
-            "x-amz-foo",
-            "x-amz-security-token",
-            "x-amzn-bedrock-trace",
-            "x-amzn-trace-id",
-            "x-mine",
-            "x-other",
-        ] {
-            headers.append(name, "1".parse().unwrap());
-        }
-        headers.append("x-amz-foo", "2".parse().unwrap());
-        let kept = forwarded(headers, &["x-mine".parse().unwrap()]);
-        let mut names: Vec<_> = kept.keys().map(|name| name.as_str()).collect();
-        names.sort_unstable();
-        assert_eq!(
-            names,
-            [
-                "accept",
-                "amz-sdk-request",
-                "anthropic-beta",
-                "content-length",
-                "content-type",
-                "host",
-                "openai-organization",
-                "user-agent",
-                "x-amz-foo",
-                "x-amzn-bedrock-trace",
-                "x-mine",
-            ]
-        );
-        assert_eq!(kept.get_all("x-amz-foo").iter().count(), 2);
-    }
 }

@@ -1,6 +1,8 @@
 //! What AWS says of our credentials.
 
-use http::{Response, StatusCode};
+use std::time::SystemTime;
+
+use http::{Response, StatusCode, Uri};
 
 use super::layer::Settings;
 use super::skew::Dated;
@@ -11,15 +13,37 @@ use crate::reject::{Dialect, Rejection, RejectionKind};
 /// A request that went out with our own proof.
 pub(super) struct Signed {
     pub(super) facts: Option<Context>,
-    pub(super) dialect: Dialect,
-    /// `None` if the proof has no date, or nothing is to be learned from it.
-    pub(super) dated: Option<Dated>,
+    dialect: Dialect,
+    dated: Dated,
 }
 
 impl Signed {
+    /// Not yet.
+    #[inline]
+    pub(super) fn new(facts: Option<Context>) -> Self {
+        Self {
+            facts,
+            dialect: Dialect::Envelope,
+            dated: Dated::never(),
+        }
+    }
+
+    /// It goes out to `uri`, with a proof of this time if it has one.
+    #[inline]
+    pub(super) fn sent(&mut self, dialect: Dialect, uri: &Uri, time: Option<SystemTime>) {
+        if let Some(context) = &self.facts {
+            context.attempt();
+        }
+        self.dialect = dialect;
+        if let Some(time) = time {
+            self.dated.set(uri, time);
+        }
+    }
+
     /// If AWS rejects our credentials, that is not for the caller to mend.
+    #[cold]
     pub(super) fn judge<R>(
-        self,
+        &self,
         settings: &Settings,
         response: Response<R>,
     ) -> Response<ResponseBody<R>> {
@@ -40,12 +64,21 @@ impl Signed {
         .with_internal(kind);
         let headers = response.headers();
         let Settings { clock, skew, .. } = settings;
-        let taught = self.dated.zip(skew.as_ref());
-        if taught.is_some_and(|(dated, skew)| dated.learn(*clock, skew, kind, headers)) {
+        let taught = |skew| self.dated.learn(*clock, skew, kind, headers);
+        if skew.as_ref().is_some_and(taught) {
             rejection = rejection.mended();
         }
         noted(self.facts.as_ref(), rejection).into_response(self.dialect)
     }
+}
+
+/// Whether a response with this status can be about our credentials.
+#[inline]
+pub(super) fn may_blame_us(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+    )
 }
 
 /// Keeps the rejection for the record, if there will be one.
@@ -70,12 +103,6 @@ fn rejected_credentials<R>(response: &Response<R>) -> Option<&str> {
         "InvalidClientTokenId",
         "MissingAuthenticationToken",
     ];
-    if !matches!(
-        response.status(),
-        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
-    ) {
-        return None;
-    }
     let kind = response.headers().get("x-amzn-errortype")?.to_str().ok()?;
     let kind = kind.split(':').next().unwrap_or_default();
     let kind = kind.rsplit('#').next().unwrap_or_default();

@@ -8,20 +8,23 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::body::SignedBody;
 use super::future::{ResponseFuture, Unsigned};
-use super::headers;
+use super::headers::{self, Plain};
+use super::reading::BodyHash;
 use super::scope::Scope;
-use super::sigv4::{PayloadHash, SignError, SignedHeaders, Signer, SigningParams, send_api_key};
-use super::skew::{Dated, Skew};
-use crate::body::{BoxError, DEFAULT_LIMIT, ResponseBody, check_encoding};
+use super::sigv4::{KeyPair, SignError, SignedHeaders, Signer, SigningParams, send_api_key};
+use super::skew::Skew;
+use crate::body::{BoxError, Buffered, DEFAULT_LIMIT, ResponseBody, check_encoding};
 use crate::context::{Context, KeyChoice, Policy, Stage};
-use crate::credentials::{Credentials, DynProvideCredentials, ProvideCredentials, Secret};
+use crate::credentials::{Credentials, DynProvideCredentials, ProvideCredentials};
+#[cfg(feature = "rewrite")]
+use crate::forward::forwarded;
 use crate::per_thread::PerThread;
 use crate::reject::{Manner, Rejection, RejectionKind};
 use crate::route::{Operation, Surface, host_value};
@@ -41,6 +44,8 @@ pub struct SigV4SigningLayer {
 pub(super) struct Settings {
     pub(super) body_limit: usize,
     pub(super) body_grace: Duration,
+    /// What the provider always gives, if that is so: then it is not asked.
+    pub(super) credentials: Option<Credentials>,
     region: Option<Box<str>>,
     service: Option<Box<str>>,
     policy: Policy,
@@ -53,11 +58,13 @@ pub(super) struct Settings {
 impl SigV4SigningLayer {
     /// Signs with what `provider` gives.
     pub fn new(provider: impl ProvideCredentials) -> Self {
+        let credentials = provider.fixed().cloned();
         Self {
             provider: Arc::new(provider),
             settings: for_threads(&Settings {
                 body_limit: DEFAULT_LIMIT,
                 body_grace: Duration::from_secs(20),
+                credentials,
                 region: None,
                 service: None,
                 policy: Policy::new(),
@@ -71,8 +78,9 @@ impl SigV4SigningLayer {
 
     /// Signs with what this provider gives, instead.
     pub fn with_provider(mut self, provider: impl ProvideCredentials) -> Self {
+        let credentials = provider.fixed().cloned();
         self.provider = Arc::new(provider);
-        self
+        self.with(|settings| settings.credentials = credentials)
     }
 
     pub(super) fn settings(&self) -> &Arc<Settings> {
@@ -207,55 +215,72 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let settings = self.layer.settings();
-        let (mut head, body) = request.into_parts();
-        let plain = match Context::get(&head.extensions) {
-            None => headers::plain(&head),
-            Some(_) => None,
-        };
-        // A plain request has no facts that anybody keeps.
-        let facts = match plain {
-            Some(_) => None,
-            None => Some(Context::of(&mut head.extensions)),
-        };
-        let (manner, plan) = match &facts {
-            Some(context) => (context.manner(&head), settings.prepare(context, &mut head)),
-            None => (Manner::PLAIN, Ok(Plan::Sign)),
-        };
-        match plan {
-            Err(rejection) => {
-                // What was reserved by polling ready is given back at once.
-                self.inner = self.inner.clone();
-                ResponseFuture::refused(facts.as_ref(), rejection, manner, body)
-            }
+        let (head, body) = request.into_parts();
+        match headers::plain(&head) {
+            // It has no facts that anybody keeps.
+            Some(plain) => self.sign(None, Some(plain), Manner::PLAIN, head, body),
+            None => self.decide(head, body),
+        }
+    }
+}
+
+impl<S> SigV4Signing<S> {
+    /// Passes the request on, has it signed, or refuses it.
+    fn decide<B, R>(&mut self, mut head: Parts, body: B) -> ResponseFuture<S, B, S::Future>
+    where
+        S: Service<Request<SignedBody<B>>, Response = Response<R>> + Clone,
+    {
+        let context = Context::of(&mut head.extensions);
+        let manner = context.manner(&head);
+        match self.layer.settings().prepare(&context, &mut head) {
+            Ok(Plan::Sign) => self.sign(Some(context), None, manner, head, body),
             Ok(Plan::Pass) => {
-                if let Some(context) = facts {
-                    context.attempt();
-                }
+                context.attempt();
                 let request = Request::from_parts(head, SignedBody::untouched(body));
                 ResponseFuture::passing(self.inner.call(request))
             }
-            Ok(Plan::Sign) => {
-                // The instance that was polled ready is the one to call, so it goes along.
-                let fresh = self.inner.clone();
-                let ready = std::mem::replace(&mut self.inner, fresh);
-                let answer = self.layer.provider.now(&head);
-                let unsigned =
-                    |facts, head| Unsigned::new(settings, facts, plain, manner, head, ready);
-                match answer {
-                    Some(Ok(keys)) => {
-                        let unsigned = unsigned(facts, Some(head));
-                        ResponseFuture::signing(settings, unsigned, body, keys)
-                    }
-                    Some(Err(rejection)) => {
-                        ResponseFuture::refused(facts.as_ref(), rejection, manner, body)
-                    }
-                    None => {
-                        let answer = Arc::clone(&self.layer.provider).later(head);
-                        let unsigned = unsigned(facts, None);
-                        ResponseFuture::asking(settings, unsigned, body, answer)
-                    }
-                }
+            Err(rejection) => {
+                // What was reserved by polling ready is given back at once.
+                self.inner = self.inner.clone();
+                ResponseFuture::refused(Some(context), rejection, manner, body)
+            }
+        }
+    }
+
+    #[inline]
+    fn sign<B, R>(
+        &mut self,
+        facts: Option<Context>,
+        plain: Option<Plain>,
+        manner: Manner,
+        head: Parts,
+        body: B,
+    ) -> ResponseFuture<S, B, S::Future>
+    where
+        S: Service<Request<SignedBody<B>>, Response = Response<R>> + Clone,
+    {
+        let settings = self.layer.settings();
+        // The instance that was polled ready is the one to call, so it goes along.
+        let fresh = self.inner.clone();
+        let ready = std::mem::replace(&mut self.inner, fresh);
+        let unsigned = |head| Unsigned {
+            plain,
+            manner,
+            ready,
+            head,
+        };
+        if settings.credentials.is_some() {
+            return ResponseFuture::signing(settings, facts, unsigned(head), body, None);
+        }
+        match self.layer.provider.now(&head) {
+            Some(Ok(keys)) => {
+                ResponseFuture::signing(settings, facts, unsigned(head), body, Some(keys))
+            }
+            Some(Err(rejection)) => ResponseFuture::refused(facts, rejection, manner, body),
+            None => {
+                let answer = Arc::clone(&self.layer.provider).later(head);
+                let (lent, ()) = Request::new(()).into_parts();
+                ResponseFuture::asking(settings, facts, unsigned(lent), body, answer)
             }
         }
     }
@@ -272,8 +297,14 @@ impl Settings {
     /// Everything that can be decided from the head.
     fn prepare(&self, context: &Context, head: &mut Parts) -> Result<Plan, Rejection> {
         const ME: &str = "SigV4SigningLayer";
-        let ours = |value: &HeaderValue| value.is_sensitive();
-        if context.pass(Stage::Sign) && head.headers.get(AUTHORIZATION).is_some_and(ours) {
+        let proof = head
+            .headers
+            .get(AUTHORIZATION)
+            .filter(|value| value.is_sensitive());
+        let is_signed = |proof: &HeaderValue| proof.as_bytes().starts_with(b"AWS4-HMAC-SHA256");
+        // A plain request passes without a note of it: then the proof alone tells.
+        let by_another = context.is_new() && proof.is_some_and(is_signed);
+        if context.pass(Stage::Sign) && proof.is_some() || by_another {
             return Err(Rejection::misordered(ME, ME));
         }
         if head.uri.authority().is_none() {
@@ -292,22 +323,32 @@ impl Settings {
         check_encoding(&head.headers)?;
         #[cfg(feature = "rewrite")]
         if context.has_passed(Stage::Rewrite) {
-            head.headers = headers::forwarded(std::mem::take(&mut head.headers), &self.forwarded);
+            head.headers = forwarded(std::mem::take(&mut head.headers), &self.forwarded);
             return Ok(Plan::Sign);
         }
         headers::remove_stale(&mut head.headers);
         Ok(Plan::Sign)
     }
 
-    /// Writes the proof into a head whose body is known. Gives its date if the clock can be
-    /// learned of from it.
+    /// The time to sign a request to `uri` with.
+    pub(super) fn time(&self, uri: Option<&Uri>) -> SystemTime {
+        let now = (self.clock)();
+        match (&self.skew, uri.and_then(Uri::authority)) {
+            (Some(skew), Some(authority)) => skew.corrected(now, authority),
+            _ => now,
+        }
+    }
+
+    /// Writes the proof into a head whose body is known. Gives the time that it is dated with, if
+    /// it is.
     pub(super) fn prove(
         &self,
         facts: Option<&Context>,
         head: &mut Parts,
-        payload: &PayloadHash,
+        (body, hash): (&Buffered, &BodyHash),
         credentials: &Credentials,
-    ) -> Result<Option<Dated>, Rejection> {
+        time: SystemTime,
+    ) -> Result<Option<SystemTime>, Rejection> {
         if let Some(context) = facts {
             context.set_credentials_id(credentials.shared_id());
         }
@@ -315,11 +356,16 @@ impl Settings {
             true => Rejection::new(RejectionKind::InvalidBody, error.to_string()),
             false => Rejection::new(RejectionKind::UpstreamAuth, error.to_string()),
         };
-        if let Secret::ApiKey(key) = credentials.secret() {
-            add_host(head);
-            send_api_key(&mut head.headers, key).map_err(refuse)?;
-            return Ok(None);
-        }
+        let keys = match KeyPair::of(credentials) {
+            Ok(keys) => keys,
+            Err(key) => {
+                add_host(head);
+                send_api_key(&mut head.headers, key).map_err(refuse)?;
+                return Ok(None);
+            }
+        };
+        let mut begun = self.signer.begin(time);
+        let payload = hash.finish(body);
         let (region, service) = (self.region.as_deref(), self.service.as_deref());
         let scope = Scope::of(facts, &head.uri, region, service).ok_or_else(|| {
             Rejection::new(
@@ -327,14 +373,13 @@ impl Settings {
                 "StackMisordered: SigV4SigningLayer cannot tell the region from this host: set with_region, or put BedrockPathRewriteLayer outside of it",
             )
         })?;
-        let (time, dated) = Dated::now(self.clock, self.skew.as_ref(), &head.uri);
         let params =
             SigningParams::new(credentials, scope.region, time).with_service(scope.service);
-        let (method, uri) = (&head.method, &head.uri);
-        self.signer
-            .sign(method, uri, &mut head.headers, payload, &params)
+        let target = (&head.method, &head.uri);
+        begun
+            .sign(target, &mut head.headers, &payload, keys, &params)
             .map_err(refuse)?;
-        Ok(dated)
+        Ok(Some(time))
     }
 }
 

@@ -100,6 +100,7 @@ mod headers;
 mod judge;
 mod layer;
 mod mismatch;
+mod reading;
 mod scope;
 mod sigv4;
 mod skew;

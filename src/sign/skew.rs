@@ -34,12 +34,18 @@ struct Learned {
 }
 
 impl Skew {
+    /// The time of this host, when it is `now` by this machine's clock.
+    #[inline]
+    pub(super) fn corrected(&self, now: SystemTime, authority: &Authority) -> SystemTime {
+        shifted(now, self.offset(authority))
+    }
+
     /// Seconds to add to this machine's clock to get that of this host; 0 as long as nothing is
     /// known.
     #[inline]
     fn offset(&self, authority: &Authority) -> i64 {
         match self.0.any.load(Relaxed) {
-            true => self.known(host(authority)),
+            true => self.known(host(authority.as_str())),
             false => 0,
         }
     }
@@ -79,30 +85,52 @@ fn find(hosts: &[(Box<str>, i64)], host: &str) -> Option<usize> {
 }
 
 /// The date of one signature, and for whom it was.
+///
+/// Most hosts have a short name: to copy it takes less time than to count a reference.
 #[derive(Debug)]
 pub(super) struct Dated {
-    authority: Authority,
+    short: [u8; SHORT],
+    length: u8,
+    long: Option<Authority>,
     /// What the request was signed with: by our clock, corrected.
-    time: SystemTime,
+    time: Option<SystemTime>,
 }
 
+const SHORT: usize = 63;
+
 impl Dated {
-    /// The time to sign a request to `uri` with, and its memory if there is something to learn.
-    pub(super) fn now(
-        clock: fn() -> SystemTime,
-        skew: Option<&Skew>,
-        uri: &Uri,
-    ) -> (SystemTime, Option<Self>) {
-        let now = clock();
-        let Some((skew, authority)) = skew.zip(uri.authority()) else {
-            return (now, None);
+    /// Of no signature.
+    #[inline]
+    pub(super) fn never() -> Self {
+        Self {
+            short: [0; SHORT],
+            length: 0,
+            long: None,
+            time: None,
+        }
+    }
+
+    /// A request to `uri` is signed with this time.
+    #[inline]
+    pub(super) fn set(&mut self, uri: &Uri, time: SystemTime) {
+        let Some(authority) = uri.authority() else {
+            return;
         };
-        let time = shifted(now, skew.offset(authority));
-        let dated = Self {
-            authority: authority.clone(),
-            time,
-        };
-        (time, Some(dated))
+        let host = authority.as_str().as_bytes();
+        match self.short.get_mut(..host.len()) {
+            Some(room) => {
+                room.copy_from_slice(host);
+                self.length = host.len() as u8;
+            }
+            None => self.long = Some(authority.clone()),
+        }
+        self.time = Some(time);
+    }
+
+    fn host(&self) -> &str {
+        let short = &self.short[..usize::from(self.length)];
+        let short = || str::from_utf8(short).unwrap_or_default();
+        host(self.long.as_ref().map_or_else(short, Authority::as_str))
     }
 
     /// Learns from AWS's refusal `kind` with these headers. Whether the time was at fault, so that
@@ -114,15 +142,16 @@ impl Dated {
         kind: &str,
         headers: &HeaderMap,
     ) -> bool {
-        let Some(date) = is_of_time(kind).then(|| date(headers)).flatten() else {
+        let date = is_of_time(kind).then(|| date(headers)).flatten();
+        let (Some(time), Some(date)) = (self.time, date) else {
             return false;
         };
         // By the clock of now: how long the request was on its way is no part of the offset.
         let offset = date.saturating_sub(seconds(clock()));
-        if date.abs_diff(seconds(self.time)) < LEAST || offset.unsigned_abs() > MOST {
+        if date.abs_diff(seconds(time)) < LEAST || offset.unsigned_abs() > MOST {
             return false;
         }
-        let host = host(&self.authority);
+        let host = self.host();
         if skew.learn(host, offset) {
             let what = if offset.unsigned_abs() < LEAST {
                 "this machine's clock agrees with AWS's again"
@@ -154,9 +183,10 @@ fn date(headers: &HeaderMap) -> Option<i64> {
 }
 
 /// Host and port, without user information.
-fn host(authority: &Authority) -> &str {
-    let text = authority.as_str();
-    text.rsplit_once('@').map_or(text, |(_, host)| host)
+fn host(authority: &str) -> &str {
+    authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host)
 }
 
 fn shifted(time: SystemTime, offset: i64) -> SystemTime {

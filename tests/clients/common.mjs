@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-export const { GATEWAY, GATEWAY_TLS, EMULATOR, CONTROL } = process.env;
+export const { GATEWAY, GATEWAY_TLS, EMULATOR, CONTROL, ADMIN } = process.env;
 export const CLAUDE = "us.anthropic.claude-haiku-4-5-20251001-v1:0";
 export const PROFILE = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3d4e5f6";
 export const NOVA = "us.amazon.nova-lite-v1:0";
@@ -14,6 +14,11 @@ export const SEED_KEYS = {
 export const LARGE = 40_000_000;
 
 export const runtime = (base, gateway = "demo") => `${base}/v1/demo/${gateway}/aws-bedrock/bedrock-runtime/us-east-1`;
+
+export const compat = (gateway = "demo") => `${GATEWAY}/v1/demo/${gateway}/compat`;
+export const prefixed = (model) => `aws-bedrock/${model}`;
+/** What the emulator answers to QUESTION. */
+export const ANSWER = `You said: "${QUESTION}" This is an emulated answer, so that is all there is to say about it.`;
 
 let failures = 0;
 
@@ -51,6 +56,26 @@ export async function arrived(path) {
     assert.ok(!name.startsWith("cf-") && !value.includes("-token"), `${name} travelled`);
   }
   return { ...requests[0], headers: Object.fromEntries(requests[0].headers) };
+}
+
+/** The body of the one request that the OpenAI-compatible endpoint made of the client's. */
+export async function travelled(model, operation = "converse") {
+  await arrived(`/model/${encodeURIComponent(model)}/${operation}`);
+  return (await seen())[0].json;
+}
+
+/** The record of one request, which has these fields; it is made when the answer is over. */
+export async function recorded(logId, wanted) {
+  for (let tries = 0; tries < 50; tries += 1) {
+    const answer = await fetch(`http://${ADMIN}/logs/${logId}`);
+    const { result } = await answer.json();
+    if (answer.ok) {
+      assert.deepEqual(Object.fromEntries(Object.keys(wanted).map((name) => [name, result[name]])), wanted);
+      return result;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`no record ${logId}`);
 }
 
 export async function rejected(promise) {

@@ -4,11 +4,13 @@ import json
 import os
 import signal
 import sys
+import time
 import traceback
+import urllib.error
 import urllib.request
 
-GATEWAY, GATEWAY_TLS, EMULATOR, CONTROL, CA = (
-    os.environ[name] for name in ("GATEWAY", "GATEWAY_TLS", "EMULATOR", "CONTROL", "CA")
+GATEWAY, GATEWAY_TLS, EMULATOR, CONTROL, CA, ADMIN = (
+    os.environ[name] for name in ("GATEWAY", "GATEWAY_TLS", "EMULATOR", "CONTROL", "CA", "ADMIN")
 )
 LARGE = 40_000_000
 failures = 0
@@ -69,6 +71,24 @@ def arrived(path):
     for name, value in request["headers"]:
         assert not name.startswith("cf-") and "-token" not in value, (name, value)
     return {name.lower(): value for name, value in request["headers"]}
+
+
+def recorded(log_id, **wanted):
+    """The record of one request, which has these fields; it is made when the answer is over."""
+    for _ in range(50):
+        try:
+            with urllib.request.urlopen(f"http://{ADMIN}/logs/{log_id}", timeout=10) as answer:
+                record = json.load(answer)["result"]
+                break
+        except urllib.error.HTTPError as error:
+            if error.code != 404:
+                raise
+            time.sleep(0.1)
+    else:
+        raise AssertionError(f"no record {log_id}")
+    found = {name: record[name] for name in wanted}
+    assert found == wanted, f"{found} instead of {wanted}"
+    return record
 
 
 def end():

@@ -55,6 +55,7 @@ install() {
 start() {
     local name=$1 word=$2
     shift 2
+    : >"$work/$name.out" # there before the first look at it
     "$@" >"$work/$name.out" 2>"$work/$name.err" &
     pids+=($!)
     for _ in {1..200}; do
@@ -83,11 +84,18 @@ gateway() {
     printf '\n[[gateway]]\naccount_id = "demo"\ngateway_id = "%s"\ntokens = ["%s-token"]\n' "$1" "$1"
 }
 
+# models: names that the OpenAI-compatible endpoint knows.
+models() {
+    printf '[[gateway.model]]\nname = "%s"\nid = "%s"\n' \
+        gpt-4o-mini us.anthropic.claude-haiku-4-5-20251001-v1:0 gpt-4o us.amazon.nova-lite-v1:0
+}
+
 serve() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
         -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$work/key.pem" -out "$work/ca.pem" 2>/dev/null
     {
-        gateway demo && key_pair default
+        gateway demo && models && key_pair default
+        gateway strict && echo 'strict_parameters = true' && key_pair default
         gateway ignore && echo 'client_credentials = "ignore"' && key_pair default
         gateway bare # stores no key
     } >"$work/gateway.toml"
@@ -107,7 +115,7 @@ serve() {
     start scraped listening "$bin/gateway" "${common[@]}" --admin "$SCRAPED_ADMIN" --log-file "$SCRAPED_LOG"
     export SCRAPED=$address
     start demo listening "$bin/gateway" --listen 127.0.0.1:0 --admin "127.0.0.1:$(free_port)"
-    export DEMO=$address
+    export DEMO=$address DEMO_OUTPUT=$work/demo.out
 }
 
 # client COMMAND…: runs one client's cases; one that stops half way is a failure too.
@@ -121,18 +129,23 @@ client() {
 install
 echo "installed in $SECONDS s"
 # The clients must see nothing but what each case gives them.
-unset "${!AWS_@}" "${!OPENAI_@}" HTTP_PROXY HTTPS_PROXY ALL_PROXY http_proxy https_proxy all_proxy
+unset "${!AWS_@}" "${!OPENAI_@}" "${!LANGCHAIN_@}" "${!LANGSMITH_@}" HTTP_PROXY HTTPS_PROXY ALL_PROXY http_proxy https_proxy all_proxy
 export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true
 export PYTHON=$home/bin/python PYTHONUNBUFFERED=1
 serve
 client bash curl.sh
 client "$PYTHON" boto3_sdk.py
 client "$PYTHON" openai_sdk.py
+client bash compat.sh
+client "$PYTHON" compat_openai.py
+client "$PYTHON" compat_langchain.py
 client "$PYTHON" prometheus.py
 client node aws4fetch.mjs
 client node aws_sdk.mjs
 client node ai_sdk.mjs
 client node openai_sdk.mjs
+client node compat_openai.mjs
+client node compat_ai_sdk.mjs
 
 passed=$(grep -c '^ok ' "$work/report" || true)
 failed=$(grep -c '^FAIL ' "$work/report" || true)

@@ -166,10 +166,11 @@ async fn a_stream_of_chunks() {
 async fn errors_of_bedrock() {
     for (fault, status, kind, code, outcome) in [
         (
+            // "The provided model identifier is invalid."
             "error-400",
-            400,
+            404,
             "invalid_request_error",
-            Value::Null,
+            json!("model_not_found"),
             "ValidationException",
         ),
         (
@@ -249,8 +250,10 @@ async fn errors_of_bedrock() {
         };
         for stream in [false, true] {
             let stack = stack().await;
-            let model = format!("us.anthropic.fault.{fault}");
-            let (head, text) = ask(&stack, &chat(&model, stream)).await;
+            let mut asked = chat(&format!("us.anthropic.fault.{fault}"), stream);
+            asked["seed"] = json!(1);
+            let (head, text) = ask(&stack, &asked).await;
+            assert_eq!(head.headers["x-bedrock-dropped-params"], "seed");
             assert_eq!(head.status, status, "{fault} {text}");
             assert_eq!(head.headers["content-type"], "application/json");
             let error = &parsed(&text)["error"];
@@ -337,10 +340,17 @@ async fn what_the_caller_has_to_change() {
         (&[], &gpt, 404, "model_not_found", json!("model")),
         (&[], &long, 413, "body_too_large", Value::Null),
         (
-            &[("content-encoding", "gzip")],
+            &[("content-encoding", "br")],
             &good,
             415,
             "unsupported_encoding",
+            Value::Null,
+        ),
+        (
+            &[("content-encoding", "gzip")],
+            &good,
+            400,
+            "invalid_body",
             Value::Null,
         ),
         (
@@ -390,6 +400,28 @@ async fn what_the_caller_has_to_change() {
             (Some(status), outcome)
         );
     }
+}
+
+/// Compressed, and in pieces.
+#[tokio::test]
+async fn a_compressed_request() {
+    use flate2::{Compression, write::GzEncoder};
+
+    let stack = stack().await;
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    io::Write::write_all(&mut encoder, chat(MODEL, false).to_string().as_bytes()).unwrap();
+    let compressed = Bytes::from(encoder.finish().unwrap());
+    let pieces = compressed.chunks(7).map(Bytes::copy_from_slice);
+    let body = tower_bedrock::body::Buffered::from_iter(pieces);
+    let request = post(CHAT).header("content-encoding", "gzip");
+    let response = stack.gateway.clone().oneshot(request.body(body).unwrap());
+    let response = response.await.unwrap();
+    assert_eq!(response.status(), 200);
+    let text = response.into_body().collect().await.unwrap().to_bytes();
+    assert!(String::from_utf8_lossy(&text).contains("Hello there"));
+    let [seen] = <[_; 1]>::try_from(stack.emulator.take_requests()).unwrap();
+    assert!(!seen.headers.contains_key("content-encoding"));
+    assert_eq!(stack.record().request_size, Some(compressed.len() as u64));
 }
 
 #[tokio::test]
@@ -513,7 +545,9 @@ impl Fed {
     fn feed(&self, piece: impl Into<Option<Bytes>>) {
         let mut feed = self.0.lock().unwrap();
         feed.pieces.push_back(piece.into());
-        feed.waker.take().map(std::task::Waker::wake);
+        if let Some(waker) = feed.waker.take() {
+            waker.wake();
+        }
     }
 }
 

@@ -121,6 +121,11 @@ async fn twice() {
     assert_misordered(stack, to(URL), [SIGN; 2]).await;
     let stack = |probe| rewrite().layer(sign().layer(rewrite().layer(probe)));
     assert_misordered(stack, to(PATH), [REWRITE; 2]).await;
+    // Of a request in which nothing asks for a decision.
+    let plain = Request::post(URL).header("content-type", "application/json");
+    let plain = plain.body(script().data("{}")).unwrap();
+    let stack = |probe| sign().layer(sign().layer(probe));
+    assert_misordered(stack, plain, [SIGN; 2]).await;
 }
 
 #[tokio::test]

@@ -160,8 +160,12 @@ async fn clocks() {
     }
 }
 
-/// A body of these frames; an error where there is none.
-struct Pieces(VecDeque<Option<Frame<Bytes>>>);
+/// A body of these frames; an error where there is none. Some bodies say with the last of their
+/// frames that it was the last.
+struct Pieces {
+    frames: VecDeque<Option<Frame<Bytes>>>,
+    says_end: bool,
+}
 
 impl Body for Pieces {
     type Data = Bytes;
@@ -171,8 +175,12 @@ impl Body for Pieces {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let next = self.0.pop_front();
+        let next = self.frames.pop_front();
         Poll::Ready(next.map(|frame| frame.ok_or_else(|| BoxError::from("broken"))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.says_end && self.frames.is_empty()
     }
 }
 
@@ -194,7 +202,8 @@ async fn bodies() {
         fn() -> Vec<Option<Frame<Bytes>>>,
         Result<usize, u16>,
     );
-    let rows: [Row; 10] = [
+    static LONG: [u8; MANY + 1] = [b'a'; MANY + 1];
+    let rows: [Row; 16] = [
         ("no frame", Vec::new, Ok(0)),
         ("an empty frame", || vec![data(b"")], Ok(0)),
         (
@@ -216,6 +225,23 @@ async fn bodies() {
         ("trailers alone", || vec![trailers()], Ok(0)),
         ("broken at once", || vec![None], Err(400)),
         ("broken later", || vec![data(b"{}"), None], Err(400)),
+        ("one frame", || vec![data(b"{}")], Ok(2)),
+        ("a long frame", || vec![data(&LONG[..5000])], Ok(5000)),
+        ("the longest", || vec![data(&LONG[..MANY])], Ok(MANY)),
+        ("a frame too long", || vec![data(&LONG)], Err(413)),
+        (
+            "long frames",
+            || {
+                let lengths = [1024, 1, 5000, 64, 2000];
+                lengths.map(|length| data(&LONG[..length])).into()
+            },
+            Ok(8089),
+        ),
+        (
+            "a long frame, then an empty one",
+            || vec![data(&LONG[..5000]), data(b"")],
+            Ok(5000),
+        ),
         (
             "too long",
             || (0..MANY + 1).map(|_| data(b"a")).collect(),
@@ -224,13 +250,17 @@ async fn bodies() {
     ];
     let layer = layer().with_body_limit(MANY);
     for (what, frames, wanted) in rows {
-        for length in [None, Some("1"), Some("18446744073709551615")] {
+        for (length, says_end) in [None, Some("1"), Some("18446744073709551615")]
+            .into_iter()
+            .flat_map(|length| [(length, false), (length, true)])
+        {
             let request = || {
                 let mut request = Request::post(URL);
                 if let Some(length) = length {
                     request = request.header("content-length", length);
                 }
-                request.body(Pieces(frames().into())).unwrap()
+                let frames = frames().into();
+                request.body(Pieces { frames, says_end }).unwrap()
             };
             expect(what, &layer, wanted, request).await;
         }

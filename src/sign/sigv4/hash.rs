@@ -24,6 +24,7 @@ pub(super) const INITIAL: State = [
 ];
 
 /// Hashes the whole blocks at the beginning of `bytes`; hands back the rest.
+#[inline]
 pub(super) fn absorb<'a>(state: &mut State, bytes: &'a [u8]) -> &'a [u8] {
     let (blocks, rest) = bytes.as_chunks();
     if !blocks.is_empty() {
@@ -50,6 +51,17 @@ pub(super) fn last(rest: &[u8], length: u64) -> ([u8; 2 * BLOCK], usize) {
         last[rest.len()] = 0x80;
     }
     (last, end)
+}
+
+/// The hash of a message of `length` bytes that ends in `rest`, all before it being in `state`.
+#[inline]
+fn end(mut state: State, rest: &[u8], length: u64) -> PayloadHash {
+    let (blocks, rest) = rest.split_at(rest.len() - rest.len() % BLOCK);
+    // Written first: what is read again at once, in other pieces, has to be waited for.
+    let (last, end) = last(rest, length);
+    absorb(&mut state, blocks);
+    absorb(&mut state, &last[..end]);
+    PayloadHash(state)
 }
 
 /// Length of the blocks that hold `rest` bytes, the bit after them and the length.
@@ -87,13 +99,7 @@ pub struct PayloadHash(State);
 impl PayloadHash {
     /// Of a body that is there as a whole.
     pub fn of(body: &[u8]) -> Self {
-        let (blocks, rest) = body.split_at(body.len() - body.len() % BLOCK);
-        // Written first: what is read again at once, in other pieces, has to be waited for.
-        let (last, end) = last(rest, body.len() as u64);
-        let mut state = INITIAL;
-        absorb(&mut state, blocks);
-        absorb(&mut state, &last[..end]);
-        Self(state)
+        end(INITIAL, body, body.len() as u64)
     }
 
     #[inline]
@@ -160,12 +166,31 @@ impl PayloadHasher {
         self.carry[..rest.len()].copy_from_slice(rest);
     }
 
+    /// The last piece of the body. Gives the length of its end, of a few blocks, that is left for
+    /// [`finish_with`](Self::finish_with).
+    #[inline]
+    pub(in crate::sign) fn update_last(&mut self, piece: &[u8]) -> usize {
+        const LATER: usize = 16 * BLOCK;
+        let now = match self.held() {
+            0 => piece.len().saturating_sub(LATER).next_multiple_of(BLOCK),
+            _ => piece.len(),
+        };
+        self.update(&piece[..now]);
+        piece.len() - now
+    }
+
     /// The body is complete.
     pub fn finish(&self) -> PayloadHash {
-        let (last, end) = last(&self.carry[..self.held()], self.length);
-        let mut state = self.state;
-        absorb(&mut state, &last[..end]);
-        PayloadHash(state)
+        end(self.state, &self.carry[..self.held()], self.length)
+    }
+
+    /// The body is complete with what [`update_last`](Self::update_last) has left.
+    #[inline]
+    pub(in crate::sign) fn finish_with(&self, rest: &[u8]) -> PayloadHash {
+        match rest.is_empty() {
+            true => self.finish(),
+            false => end(self.state, rest, self.length + rest.len() as u64),
+        }
     }
 
     fn held(&self) -> usize {
@@ -218,6 +243,23 @@ mod tests {
                 hasher.update(piece);
             }
             assert_eq!(hasher.finish().to_string(), reference(&bytes), "{size}");
+        }
+    }
+
+    #[test]
+    fn agrees_with_sha2_when_the_end_is_hashed_later() {
+        let bytes: Vec<u8> = (0..3000).map(|i| (i * 11) as u8).collect();
+        for (before, length) in [0, 1, 63, 64, 65, 640]
+            .into_iter()
+            .flat_map(|before| (0..bytes.len() - before).map(move |length| (before, length)))
+        {
+            let mut hasher = PayloadHasher::new();
+            hasher.update(&bytes[..before]);
+            let last = &bytes[before..before + length];
+            let later = hasher.update_last(last);
+            assert!(later <= 1024);
+            let hash = hasher.finish_with(&last[length - later..]);
+            assert_eq!(hash, PayloadHash::of(&bytes[..before + length]));
         }
     }
 }

@@ -31,6 +31,7 @@ pub use self::hash::{PayloadHash, PayloadHasher};
 pub use self::signed_headers::SignedHeaders;
 pub use self::signer::Signer;
 pub(super) use self::signer::send_api_key;
+pub(super) use self::unsigned::KeyPair;
 
 /// With whose keys, for which region and service, and when.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,8 @@
 //! Signs requests.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
+use std::time::SystemTime;
 
 use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderMap, HeaderValue, Method, Uri};
@@ -11,6 +12,7 @@ use super::date::Second;
 use super::hash::PayloadHash;
 use super::key::SigningKey;
 use super::scope::Scope;
+use super::shard::Shard;
 use super::signed_headers::SignedHeaders;
 use super::unsigned::{KeyPair, Unsigned};
 use super::{Cause, SignError, SigningParams, unusual};
@@ -85,19 +87,57 @@ impl Signer {
         payload: &PayloadHash,
         params: &SigningParams<'_>,
     ) -> Result<(), SignError> {
-        let keys = match KeyPair::of(params.credentials) {
-            Ok(keys) => keys,
-            Err(key) => return send_api_key(headers, key),
-        };
-        let second = Second::of(params.time);
-        if let Some(second) = second
+        match KeyPair::of(params.credentials) {
+            Ok(keys) => {
+                let mut begun = self.begin(params.time);
+                begun.sign((method, uri), headers, payload, keys, params)
+            }
+            Err(key) => send_api_key(headers, key),
+        }
+    }
+
+    /// Begins a signature of this time, before the hash of the body is known.
+    pub(in crate::sign) fn begin(&self, time: SystemTime) -> Begun<'_> {
+        let second = Second::of(time);
+        let shard = self.cache.shard();
+        Begun {
+            signer: self,
+            second,
+            shard,
+        }
+    }
+}
+
+/// A signature that was begun.
+///
+/// Hashing is waiting: for one block after the other. Meanwhile the processor does what comes next
+/// and does not need the hash, but not beyond a lock or a reference that is counted. So these
+/// come first, then the end of the body is hashed, and then [`sign`](Self::sign) costs little.
+pub(in crate::sign) struct Begun<'a> {
+    signer: &'a Signer,
+    second: Option<Second>,
+    shard: MutexGuard<'a, Shard>,
+}
+
+impl Begun<'_> {
+    /// [`Signer::sign`], with these keys.
+    pub(in crate::sign) fn sign(
+        &mut self,
+        (method, uri): (&Method, &Uri),
+        headers: &mut HeaderMap,
+        payload: &PayloadHash,
+        keys: KeyPair<'_>,
+        params: &SigningParams<'_>,
+    ) -> Result<(), SignError> {
+        let signed = &self.signer.signed;
+        if let Some(second) = self.second
             && uri.query().is_none()
             && uri.path().starts_with('/')
         {
             let unsigned = Unsigned {
                 method,
                 path: uri.path(),
-                signed: &self.signed,
+                signed,
                 keys,
                 scope: Scope {
                     second,
@@ -106,7 +146,7 @@ impl Signer {
                 },
             };
             let payload = payload.hex();
-            let mut shard = self.cache.shard();
+            let shard = &mut *self.shard;
             if let Some(()) = shard.sign_again(&unsigned, headers, &payload) {
                 return Ok(());
             }
@@ -121,14 +161,14 @@ impl Signer {
                 return Ok(());
             }
         }
-        if second.is_none() && !unusual::can_write(params.time) {
+        if self.second.is_none() && !unusual::can_write(params.time) {
             return Err(SignError(Cause::Time));
         }
         if uri.path_and_query().is_none() {
             return Err(BoxError::from("it has no path").into());
         }
         add_host(uri, headers)?;
-        unusual::sign((method, uri), headers, payload, keys, params, &self.signed)?;
+        unusual::sign((method, uri), headers, payload, keys, params, signed)?;
         Ok(())
     }
 }

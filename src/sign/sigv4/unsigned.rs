@@ -19,7 +19,7 @@ pub(super) struct Unsigned<'a> {
 
 /// A key pair, for the time of one signature.
 #[derive(Clone, Copy)]
-pub(super) struct KeyPair<'a> {
+pub(in crate::sign) struct KeyPair<'a> {
     /// Of all that follows.
     pub(super) fingerprint: &'a Fingerprint,
     pub(super) access_key_id: &'a str,
@@ -29,7 +29,7 @@ pub(super) struct KeyPair<'a> {
 
 impl<'a> KeyPair<'a> {
     /// The key pair of these credentials, or else their API key.
-    pub(super) fn of(credentials: &'a Credentials) -> Result<Self, &'a str> {
+    pub(in crate::sign) fn of(credentials: &'a Credentials) -> Result<Self, &'a str> {
         match credentials.secret() {
             Secret::KeyPair {
                 secret_access_key,

@@ -36,10 +36,18 @@ fn uri(host: &str) -> Uri {
     format!("https://{host}/model/m/converse").parse().unwrap()
 }
 
+/// Signs for `host` at `clock`'s time.
+fn signed(skew: &Skew, clock: fn() -> SystemTime, host: &str) -> Dated {
+    let uri = uri(host);
+    let time = skew.corrected(clock(), uri.authority().unwrap());
+    let mut dated = Dated::never();
+    dated.set(&uri, time);
+    dated
+}
+
 /// Signs for `host` at `clock`'s time, and hears AWS's refusal with the date `aws`.
 fn refused(skew: &Skew, clock: fn() -> SystemTime, host: &str, aws: i64) -> bool {
-    let (_, dated) = Dated::now(clock, Some(skew), &uri(host));
-    dated.unwrap().learn(clock, skew, TIME, &http_date(aws))
+    signed(skew, clock, host).learn(clock, skew, TIME, &http_date(aws))
 }
 
 #[test]
@@ -98,14 +106,8 @@ fn only_answers_about_the_time_teach() {
     ] {
         assert_eq!(is_of_time(kind), of_time, "{kind}");
         let skew = Skew::default();
-        let (_, dated) = Dated::now(noon, Some(&skew), &uri("h"));
-        assert_eq!(
-            dated
-                .unwrap()
-                .learn(noon, &skew, kind, &http_date(NOON + HOUR)),
-            of_time,
-            "{kind}"
-        );
+        let learned = signed(&skew, noon, "h").learn(noon, &skew, kind, &http_date(NOON + HOUR));
+        assert_eq!(learned, of_time, "{kind}");
         assert_eq!(skew.known("h"), if of_time { HOUR } else { 0 }, "{kind}");
     }
 }
@@ -129,7 +131,7 @@ fn bounds() {
             assert_eq!(fresh, believed, "{offset}");
             let kept = if believed { offset } else { 0 };
             assert_eq!(skew.known("h"), kept, "{offset}");
-            let (time, _) = Dated::now(noon, Some(&skew), &uri("h"));
+            let time = signed(&skew, noon, "h").time.unwrap();
             assert_eq!(seconds(time), NOON + kept, "{offset}");
         }
     }
@@ -191,7 +193,7 @@ fn a_later_answer_corrects_and_clears() {
     assert!(!skew.0.any.load(SeqCst), "nothing is left to look up");
 
     // Two requests are signed before the first is refused: both may go again.
-    let sign = || Dated::now(clock, Some(&skew), &uri("h")).1.unwrap();
+    let sign = || signed(&skew, clock, "h");
     let (first, second) = (sign(), sign());
     assert!(first.learn(clock, &skew, TIME, &http_date(NOON + HOUR)));
     assert!(second.learn(clock, &skew, TIME, &http_date(NOON + HOUR)));
@@ -212,12 +214,25 @@ fn a_later_answer_corrects_and_clears() {
 }
 
 #[test]
-fn without_a_memory_the_clock_is_taken_as_it_is() {
-    let (time, dated) = Dated::now(noon, None, &uri("h"));
-    assert!(time == noon() && dated.is_none());
+fn hosts_of_every_length() {
+    for length in [1, 62, 63, 64, 200] {
+        let host = "h".repeat(length);
+        let skew = Skew::default();
+        assert!(refused(&skew, noon, &host, NOON + HOUR), "{length}");
+        assert_eq!(skew.known(&host), HOUR, "{length}");
+    }
     let skew = Skew::default();
-    let (time, dated) = Dated::now(noon, Some(&skew), &Uri::from_static("/no/host"));
-    assert!(time == noon() && dated.is_none());
+    assert!(refused(&skew, noon, "user@h", NOON + HOUR));
+    assert_eq!(skew.known("h"), HOUR);
+}
+
+#[test]
+fn nothing_is_learned_without_a_date_or_a_host() {
+    let skew = Skew::default();
+    let mut dated = Dated::never();
+    assert!(!dated.learn(noon, &skew, TIME, &http_date(NOON + HOUR)));
+    dated.set(&Uri::from_static("/no/host"), noon());
+    assert!(!dated.learn(noon, &skew, TIME, &http_date(NOON + HOUR)));
 }
 
 #[test]

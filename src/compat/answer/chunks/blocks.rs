@@ -1,0 +1,169 @@
+//! The blocks of a message, piece by piece.
+
+use std::io::Write as _;
+
+use bytes::{BufMut, BytesMut};
+
+use super::super::converse::{
+    BlockDelta, BlockStart, Citation, ReasoningDelta, ToolUse, ToolUseDelta,
+};
+use super::super::message::{is_format_tool, write_name};
+use super::super::text::Quoted;
+use super::super::tools::Kind;
+use super::{Chunks, Text};
+use crate::compat::error::OpenAiError;
+
+impl Chunks {
+    pub(super) fn start(&mut self, start: BlockStart<'_>, out: &mut BytesMut) {
+        self.begin(out);
+        let index = start.content_block_index.unwrap_or(0);
+        self.enter(index);
+        let Some(tool) = start.start.and_then(|block| block.tool_use) else {
+            return;
+        };
+        self.close_tool(index, out);
+        if tool.is_of_server() {
+            self.tools.open(index, Kind::Ignored);
+        } else if is_format_tool(tool.name, &self.plan) {
+            let is_first = !matches!(self.text, Text::Dropped);
+            self.text = Text::Dropped;
+            let kind = if is_first {
+                Kind::Format
+            } else {
+                Kind::Ignored
+            };
+            self.tools.open(index, kind);
+        } else {
+            self.call(index, &tool, out);
+        }
+    }
+
+    fn call(&mut self, index: u64, tool: &ToolUse<'_>, out: &mut BytesMut) {
+        let ordinal = self.tools.count();
+        let (plan, writer) = (&self.plan, &self.writer);
+        if plan.legacy_functions && ordinal > 0 {
+            // There is room for one.
+            self.tools.open(index, Kind::Ignored);
+            return;
+        }
+        writer.chunk(out, |out| {
+            if plan.legacy_functions {
+                out.put_slice(b"\"function_call\":{\"name\":");
+                write_name(tool.name, plan, out);
+                out.put_slice(b",\"arguments\":\"\"}");
+            } else {
+                let _ = write!(out.writer(), r#""tool_calls":[{{"index":{ordinal},"id":""#);
+                tool.tool_use_id.write(out);
+                out.put_slice(b"\",\"type\":\"function\",\"function\":{\"name\":");
+                write_name(tool.name, plan, out);
+                out.put_slice(b",\"arguments\":\"\"}}]");
+            }
+        });
+        self.tools.open_call(index);
+    }
+
+    pub(super) fn delta(
+        &mut self,
+        piece: BlockDelta<'_>,
+        out: &mut BytesMut,
+    ) -> Result<(), OpenAiError> {
+        self.begin(out);
+        let index = piece.content_block_index.unwrap_or(0);
+        self.enter(index);
+        let Some(delta) = piece.delta else {
+            return Ok(());
+        };
+        if let Some(text) = delta.text {
+            self.say(text, out);
+        }
+        if let Some(tool) = delta.tool_use {
+            self.argue(index, &tool, out)?;
+        }
+        if let Some(reasoning) = delta.reasoning_content {
+            self.reason(index, &reasoning, out);
+        }
+        if let Some(citation) = delta.citation {
+            self.cite(&citation);
+        }
+        Ok(())
+    }
+
+    pub(super) fn say(&mut self, text: Quoted<'_>, out: &mut BytesMut) {
+        if text.is_empty() {
+            return;
+        }
+        match &mut self.text {
+            Text::Sent => {
+                self.annotations.advance(text.chars());
+                self.writer.text(b"\"content\":\"", text, out);
+            }
+            Text::Held(held) => {
+                self.annotations.advance(text.chars());
+                text.write(held);
+            }
+            Text::Dropped => {}
+        }
+    }
+
+    fn argue(
+        &mut self,
+        index: u64,
+        tool: &ToolUseDelta<'_>,
+        out: &mut BytesMut,
+    ) -> Result<(), OpenAiError> {
+        let Some(kind) = self.tools.kind(index) else {
+            // Of a call that has neither a name nor an id.
+            return Err(OpenAiError::of_unreadable_stream());
+        };
+        if let Some(input) = tool.input.filter(|input| !input.is_empty()) {
+            self.tools.has_input(index);
+            self.writer
+                .input(kind, self.plan.legacy_functions, input, out);
+        }
+        Ok(())
+    }
+
+    fn reason(&mut self, index: u64, reasoning: &ReasoningDelta<'_>, out: &mut BytesMut) {
+        if let Some(text) = reasoning.text {
+            self.thinking.add_text(index, text);
+            if !text.is_empty() {
+                self.writer.text(b"\"reasoning_content\":\"", text, out);
+            }
+        }
+        if let Some(signature) = reasoning.signature {
+            self.thinking.add_signature(index, signature);
+        }
+        if let Some(data) = reasoning.redacted_content {
+            self.thinking.add_redacted(index, data);
+        }
+    }
+
+    fn cite(&mut self, citation: &Citation<'_>) {
+        if !matches!(self.text, Text::Dropped) {
+            self.annotations.note(citation, self.block.1);
+        }
+    }
+
+    /// Notes where the text of the block begins.
+    pub(super) fn enter(&mut self, index: u64) {
+        if self.block.0 != Some(index) {
+            self.annotations.close_block();
+            self.block = (Some(index), self.annotations.position());
+        }
+    }
+
+    pub(super) fn stop_block(&mut self, index: Option<u64>, out: &mut BytesMut) {
+        self.close_tool(index.unwrap_or(0), out);
+        self.annotations.close_block();
+        self.block.0 = None;
+    }
+
+    /// A call without any input is one with none.
+    pub(super) fn close_tool(&mut self, index: u64, out: &mut BytesMut) {
+        if let Some(kind) = self.tools.close(index) {
+            let nothing = Quoted::of_plain("{}");
+            self.writer
+                .input(kind, self.plan.legacy_functions, nothing, out);
+        }
+    }
+}

@@ -1,0 +1,380 @@
+use bytes::BytesMut;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::eventstream::{self, DecodeError, Decoder, Frame};
+
+fn plan() -> Plan {
+    Plan {
+        model: "aws-bedrock/\"m\"".to_owned(),
+        include_usage: true,
+        ..Plan::default()
+    }
+}
+
+fn format_plan() -> Plan {
+    Plan {
+        format_tool: Some("json_tool_call".to_owned()),
+        ..plan()
+    }
+}
+
+fn renaming_plan() -> Plan {
+    let mut plan = plan();
+    plan.names
+        .rename("mcp_server_tool".to_owned(), "mcp.server/tool".to_owned());
+    plan
+}
+
+fn legacy_plan() -> Plan {
+    Plan {
+        legacy_functions: true,
+        ..plan()
+    }
+}
+
+fn answer(content: &Value, stop: &str) -> Value {
+    json!({
+        "output": {"message": {"role": "assistant", "content": content}},
+        "stopReason": stop,
+        "usage": {"inputTokens": 3, "outputTokens": 5, "totalTokens": 8},
+        "metrics": {"latencyMs": 1},
+    })
+}
+
+fn whole(content: &Value, stop: &str, plan: &Plan) -> Value {
+    let text = answer(content, stop).to_string();
+    let (json, _) = completion(text.as_bytes(), plan, "1", 7).unwrap();
+    serde_json::from_slice(&json).unwrap()
+}
+
+fn choice(content: &Value, stop: &str, plan: &Plan) -> Value {
+    whole(content, stop, plan)["choices"][0].take()
+}
+
+fn frame(event: &str, payload: &Value) -> Frame {
+    let mut decoder = Decoder::new();
+    decoder.push(eventstream::event(event, payload.to_string().as_bytes()));
+    decoder.next().unwrap().unwrap()
+}
+
+/// The deltas of the chunks, then what `finish` says.
+fn streamed(events: &[(&str, Value)], plan: &Plan) -> (Vec<Value>, Result<(), OpenAiError>) {
+    let mut chunks = Chunks::new(plan.clone(), "1", 7);
+    let mut out = BytesMut::new();
+    let mut result = Ok(());
+    for (event, payload) in events {
+        result = result.and_then(|()| chunks.push(&frame(event, payload), &mut out));
+    }
+    result = result.and_then(|()| chunks.finish(&mut out));
+    let text = String::from_utf8(out.to_vec()).unwrap();
+    let events = text.split_terminator("\n\n").map(|event| {
+        let data = event.strip_prefix("data: ").unwrap();
+        serde_json::from_str(data).unwrap_or_else(|_| Value::from(data))
+    });
+    (events.collect(), result)
+}
+
+fn delta(index: u64, delta: Value) -> (&'static str, Value) {
+    (
+        "contentBlockDelta",
+        json!({"contentBlockIndex": index, "delta": delta, "p": "abc"}),
+    )
+}
+
+fn tool(index: u64, name: &str) -> (&'static str, Value) {
+    (
+        "contentBlockStart",
+        json!({"contentBlockIndex": index, "start": {"toolUse": {"toolUseId": format!("id{index}"), "name": name}}}),
+    )
+}
+
+fn close(index: u64) -> (&'static str, Value) {
+    ("contentBlockStop", json!({"contentBlockIndex": index}))
+}
+
+fn stop(reason: &str) -> (&'static str, Value) {
+    ("messageStop", json!({"stopReason": reason}))
+}
+
+fn start() -> (&'static str, Value) {
+    ("messageStart", json!({"role": "assistant"}))
+}
+
+/// All contents of the deltas, one after the other.
+fn content(chunks: &[Value]) -> String {
+    let deltas = chunks.iter().map(|chunk| &chunk["choices"][0]["delta"]);
+    deltas
+        .filter_map(|delta| delta["content"].as_str())
+        .collect()
+}
+
+fn finish_reasons(chunks: &[Value]) -> Vec<&str> {
+    let choices = chunks.iter().map(|chunk| &chunk["choices"][0]);
+    let reasons = choices.filter_map(|choice| choice["finish_reason"].as_str());
+    reasons.collect()
+}
+
+fn call(name: &str, input: &Value) -> Value {
+    json!({"toolUse": {"toolUseId": "id", "name": name, "input": input}})
+}
+
+#[test]
+fn a_format_tool_is_the_content() {
+    let text = json!({"text": "Here it is: "});
+    let format = call("json_tool_call", &json!({"a": [" x "], "b": 1}));
+    let other = call("weather", &json!({}));
+    let plan = format_plan();
+
+    let alone = choice(&json!([format]), "tool_use", &plan);
+    assert_eq!(alone["message"]["content"], r#"{"a":[" x "],"b":1}"#);
+    assert_eq!(alone["finish_reason"], "stop");
+    assert!(alone["message"].get("tool_calls").is_none());
+
+    let beside_text = choice(&json!([text, format, text]), "tool_use", &plan);
+    assert_eq!(
+        beside_text["message"]["content"],
+        alone["message"]["content"]
+    );
+
+    let twice = choice(
+        &json!([format, call("json_tool_call", &json!({}))]),
+        "tool_use",
+        &plan,
+    );
+    assert_eq!(twice["message"]["content"], alone["message"]["content"]);
+
+    let beside_call = choice(&json!([format, other]), "tool_use", &plan);
+    assert_eq!(
+        beside_call["message"]["content"],
+        alone["message"]["content"]
+    );
+    assert_eq!(
+        beside_call["message"]["tool_calls"][0]["function"]["name"],
+        "weather"
+    );
+    assert_eq!(beside_call["finish_reason"], "tool_calls");
+
+    let not_called = choice(&json!([text]), "end_turn", &plan);
+    assert_eq!(not_called["message"]["content"], "Here it is: ");
+    let cut_short = choice(&json!([format]), "max_tokens", &plan);
+    assert_eq!(cut_short["finish_reason"], "length");
+    // To a request without a `response_format` it is a tool like others.
+    let tool = choice(&json!([format]), "tool_use", &self::plan());
+    assert_eq!(tool["finish_reason"], "tool_calls");
+}
+
+#[test]
+fn a_format_tool_is_streamed_as_content() {
+    let plan = format_plan();
+    let events = [
+        start(),
+        delta(0, json!({"text": "Here it "})),
+        delta(0, json!({"text": "is"})),
+        close(0),
+        tool(1, "json_tool_call"),
+        delta(1, json!({"toolUse": {"input": ""}})),
+        delta(1, json!({"toolUse": {"input": "{\"a\": "}})),
+        delta(1, json!({"toolUse": {"input": "1}"}})),
+        close(1),
+        delta(2, json!({"text": " - there"})),
+        close(2),
+        tool(3, "json_tool_call"),
+        delta(3, json!({"toolUse": {"input": "{}"}})),
+        close(3),
+        stop("tool_use"),
+    ];
+    let (chunks, result) = streamed(&events, &plan);
+    result.unwrap();
+    assert_eq!(content(&chunks), r#"{"a": 1}"#);
+    assert_eq!(finish_reasons(&chunks), ["stop"]);
+    // Piece by piece: the role, two pieces, the reason, the end.
+    assert_eq!(chunks.len(), 5);
+
+    let empty = [
+        start(),
+        tool(0, "json_tool_call"),
+        close(0),
+        stop("tool_use"),
+    ];
+    assert_eq!(content(&streamed(&empty, &plan).0), "{}");
+
+    let not_called = [
+        start(),
+        delta(0, json!({"text": "No\u{2028}, "})),
+        delta(0, json!({"text": "\"sorry\""})),
+        close(0),
+        stop("end_turn"),
+    ];
+    let (chunks, result) = streamed(&not_called, &plan);
+    result.unwrap();
+    assert_eq!(content(&chunks), "No\u{2028}, \"sorry\"");
+    assert_eq!(finish_reasons(&chunks), ["stop"]);
+
+    // What was held back is not sent if the message is not over.
+    let (chunks, result) = streamed(&not_called[..3], &plan);
+    result.unwrap_err();
+    assert_eq!((content(&chunks).as_str(), chunks.len()), ("", 1));
+}
+
+#[test]
+fn names_come_back_as_the_client_knows_them() {
+    let plan = renaming_plan();
+    let content = json!([
+        call("mcp_server_tool", &json!({})),
+        call("plain", &json!({}))
+    ]);
+    let calls = choice(&content, "tool_use", &plan)["message"]["tool_calls"].take();
+    assert_eq!(calls[0]["function"]["name"], "mcp.server/tool");
+    assert_eq!(calls[1]["function"]["name"], "plain");
+
+    let events = [
+        start(),
+        tool(0, "mcp_server_tool"),
+        close(0),
+        stop("tool_use"),
+    ];
+    let (chunks, _) = streamed(&events, &plan);
+    let call = &chunks[1]["choices"][0]["delta"]["tool_calls"][0];
+    assert_eq!(call["function"]["name"], "mcp.server/tool");
+}
+
+#[test]
+fn functions_get_one_function_call() {
+    let plan = legacy_plan();
+    let content = json!([
+        {"text": "I look."},
+        call("weather", &json!({"city": "Ulm"})),
+        call("time", &json!({})),
+    ]);
+    let one = choice(&content, "tool_use", &plan);
+    assert_eq!(
+        one["message"]["function_call"],
+        json!({"name": "weather", "arguments": "{\"city\":\"Ulm\"}"})
+    );
+    assert!(one["message"].get("tool_calls").is_none());
+    assert_eq!(one["finish_reason"], "function_call");
+
+    let events = [
+        start(),
+        tool(0, "weather"),
+        delta(0, json!({"toolUse": {"input": "{\"city\":"}})),
+        delta(0, json!({"toolUse": {"input": "\"Ulm\"}"}})),
+        close(0),
+        tool(1, "time"),
+        delta(1, json!({"toolUse": {"input": "{}"}})),
+        close(1),
+        stop("tool_use"),
+    ];
+    let (chunks, result) = streamed(&events, &plan);
+    result.unwrap();
+    let deltas: Vec<_> = chunks[1..4]
+        .iter()
+        .map(|chunk| chunk["choices"][0]["delta"].clone())
+        .collect();
+    assert_eq!(
+        deltas,
+        [
+            json!({"function_call": {"name": "weather", "arguments": ""}}),
+            json!({"function_call": {"arguments": "{\"city\":"}}),
+            json!({"function_call": {"arguments": "\"Ulm\"}"}}),
+        ]
+    );
+    assert_eq!(finish_reasons(&chunks), ["function_call"]);
+    assert_eq!(chunks.len(), 6);
+}
+
+#[test]
+fn the_record_is_told() {
+    let usage = json!({"inputTokens": 11, "outputTokens": 5, "totalTokens": 116, "cacheReadInputTokens": 80, "cacheWriteInputTokens": 20});
+    let expected = Told {
+        input_tokens: Some(11),
+        output_tokens: Some(5),
+        cache_read_tokens: Some(80),
+        cache_write_tokens: Some(20),
+        stop_reason: Some("stop_sequence".to_owned()),
+        fault: None,
+        is_cut: false,
+    };
+    let mut answer = answer(&json!([{"text": "a"}]), "stop_sequence");
+    answer["usage"] = usage.clone();
+    let (_, told) = completion(answer.to_string().as_bytes(), &plan(), "1", 7).unwrap();
+    assert_eq!(told, expected);
+
+    for include_usage in [false, true] {
+        let plan = Plan {
+            include_usage,
+            ..plan()
+        };
+        let mut chunks = Chunks::new(plan, "1", 7);
+        let mut out = BytesMut::new();
+        let mut push = |chunks: &mut Chunks, (event, payload): (&str, Value)| {
+            chunks.push(&frame(event, &payload), &mut out)
+        };
+        push(&mut chunks, start()).unwrap();
+        assert_eq!(chunks.told(), Told::default());
+        push(&mut chunks, stop("stop_sequence")).unwrap();
+        push(&mut chunks, ("metadata", json!({ "usage": usage }))).unwrap();
+        assert_eq!(chunks.told(), expected);
+    }
+}
+
+#[test]
+fn the_record_is_told_of_bad_ends() {
+    let mut cut = Chunks::new(plan(), "1", 7);
+    let mut out = BytesMut::new();
+    let (event, payload) = start();
+    cut.push(&frame(event, &payload), &mut out).unwrap();
+    assert!(!cut.told().is_cut);
+    let error = cut.finish(&mut out).unwrap_err();
+    assert!(cut.told().is_cut);
+    // It stays so.
+    assert_eq!(cut.finish(&mut out).unwrap_err(), error);
+    assert_eq!(
+        cut.push(&frame(event, &payload), &mut out).unwrap_err(),
+        error
+    );
+
+    let mut failed = Chunks::new(plan(), "1", 7);
+    let mut decoder = Decoder::new();
+    decoder.push(eventstream::exception(
+        "throttlingException",
+        br#"{"message":"slow"}"#,
+    ));
+    let exception = decoder.next().unwrap().unwrap();
+    let error = failed.push(&exception, &mut out).unwrap_err();
+    assert_eq!(failed.told().fault.as_deref(), Some("throttlingException"));
+    assert_eq!(failed.finish(&mut out).unwrap_err(), error);
+    assert!(!failed.told().is_cut);
+}
+
+#[test]
+fn a_stream_that_is_none_stays_failed() {
+    for (error, is_cut) in [
+        (DecodeError::Truncated, true),
+        (DecodeError::MessageChecksum, false),
+    ] {
+        let mut chunks = Chunks::new(plan(), "1", 7);
+        let mut out = BytesMut::new();
+        let (event, payload) = stop("end_turn");
+        chunks.push(&frame(event, &payload), &mut out).unwrap();
+        let error = chunks.fail(&error);
+        assert_eq!(chunks.told().is_cut, is_cut);
+        out.clear();
+        assert_eq!(chunks.finish(&mut out).unwrap_err(), error);
+        assert!(out.is_empty());
+    }
+}
+
+#[test]
+fn debug_output_has_nothing_of_the_message() {
+    let mut chunks = Chunks::new(format_plan(), "1", 7);
+    let mut out = BytesMut::new();
+    for (event, payload) in [
+        delta(0, json!({"text": "hush"})),
+        delta(1, json!({"reasoningContent": {"text": "hush"}})),
+    ] {
+        chunks.push(&frame(event, &payload), &mut out).unwrap();
+    }
+    assert!(!format!("{chunks:?}").contains("hush"));
+}

@@ -1,0 +1,284 @@
+//! Bodies that are no request at all, and some that are barely one.
+
+use tower_bedrock::Policy;
+use tower_bedrock::compat::Translation;
+
+fn refused(body: &[u8]) -> (u16, Option<String>, &'static str) {
+    match Translation::of(body, &Policy::new()) {
+        Ok(translation) => panic!("not refused: {:?}", translation.body()),
+        Err(rejection) => {
+            assert!(rejection.text().len() < 400, "{rejection}");
+            let param = rejection.param().map(str::to_owned);
+            (rejection.status().as_u16(), param, rejection.code())
+        }
+    }
+}
+
+const MODEL: &str = r#""model": "aws-bedrock/amazon.nova-lite-v1:0""#;
+const HI: &str = r#""messages": [{"role": "user", "content": "Hi"}]"#;
+
+#[test]
+fn bodies() {
+    let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
+    let deeper = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
+    let whole = format!("{{{MODEL}, {HI}}}");
+    let cut = &whole[..whole.len() - 5];
+    for (body, code) in [
+        ("", "invalid_json"),
+        (" ", "invalid_json"),
+        ("hello", "invalid_json"),
+        ("NaN", "invalid_json"),
+        (cut, "invalid_json"),
+        (&format!("\u{feff}{whole}"), "invalid_json"),
+        (&format!("{whole} {{}}"), "invalid_json"),
+        (&format!("{whole}x"), "invalid_json"),
+        (&deep, "invalid_type"),
+        (&deeper, "invalid_json"),
+        (
+            &format!("{{{MODEL}, {HI}, \"x\": {deeper}}}"),
+            "invalid_json",
+        ),
+        ("null", "invalid_type"),
+        ("[]", "invalid_type"),
+        ("7", "invalid_type"),
+        ("\"text\"", "invalid_type"),
+        (
+            &format!("{{{MODEL}, {HI}, \"temperature\": NaN}}"),
+            "invalid_json",
+        ),
+        (
+            &format!("{{{MODEL}, {HI}, \"temperature\": 1e400}}"),
+            "invalid_json",
+        ),
+        (
+            &format!("{{{MODEL}, {HI}, \"temperature\": 01}}"),
+            "invalid_json",
+        ),
+        (
+            &format!(r#"{{{MODEL}, "messages": [{{"role": "user", "content": "\ud800"}}]}}"#),
+            "invalid_json",
+        ),
+        (
+            &format!(r#"{{{MODEL}, {HI}, "user": "\udc00x"}}"#),
+            "invalid_json",
+        ),
+        (
+            &format!("{{{MODEL}, {HI}, \"user\": \"a\nb\"}}"),
+            "invalid_json",
+        ),
+        (
+            &format!("{{{MODEL}, \"messages\": [{{\"role\": \"user\", \"content\": \"a\nb\"}}]}}"),
+            "invalid_json",
+        ),
+        (
+            &format!(r#"{{{MODEL}, "messages": [{{"role": "user", "content": "\x"}}]}}"#),
+            "invalid_json",
+        ),
+        (
+            &format!(
+                r#"{{{MODEL}, "messages": [{{"role": "user", "content": [{{"type": "text", "text": "\udead"}}]}}]}}"#
+            ),
+            "invalid_json",
+        ),
+    ] {
+        assert_eq!(refused(body.as_bytes()), (400, None, code), "{body}");
+    }
+    assert_eq!(
+        refused(b"{\"model\": \"\xff\"}"),
+        (400, None, "invalid_json")
+    );
+}
+
+#[test]
+fn keys_that_are_there_twice() {
+    for (body, param) in [
+        (
+            format!(r#"{{{MODEL}, "model": "aws-bedrock/x", {HI}}}"#),
+            "model",
+        ),
+        (
+            format!(r#"{{{MODEL}, {HI}, "m\u006fdel": "aws-bedrock/x"}}"#),
+            "model",
+        ),
+        (format!(r#"{{{MODEL}, {HI}, "x": 1, "x": null}}"#), "x"),
+        (
+            format!(
+                r#"{{{MODEL}, "messages": [{{"role": "user", "content": "a", "content": "b"}}]}}"#
+            ),
+            "messages[0].content",
+        ),
+        (
+            format!(
+                r#"{{{MODEL}, {HI}, "tools": [{{"type": "function", "function": {{"name": "a", "name": "b"}}}}]}}"#
+            ),
+            "tools[0].function.name",
+        ),
+        (
+            format!(
+                r#"{{{MODEL}, {HI}, "tools": [{{"type": "function", "function": {{"name": "a", "parameters": {{"type": "object", "type": "object"}}}}}}]}}"#
+            ),
+            "tools[0].function.parameters.type",
+        ),
+        (
+            format!(r#"{{{MODEL}, {HI}, "additionalModelRequestFields": {{"a": 1, "a": 2}}}}"#),
+            "additionalModelRequestFields.a",
+        ),
+    ] {
+        let param = Some(param.to_owned());
+        assert_eq!(
+            refused(body.as_bytes()),
+            (400, param, "invalid_value"),
+            "{body}"
+        );
+    }
+}
+
+/// What passes through as text is checked to the bottom.
+#[test]
+fn schemas() {
+    let deep = format!(
+        "{}{}",
+        r#"{"a":"#.repeat(300),
+        "1".to_owned() + &"}".repeat(300)
+    );
+    for schema in [
+        r#"{"type": "object", "x": 1e400}"#,
+        r#"{"type": "object", "x": "\ud800"}"#,
+        &deep,
+    ] {
+        let body = format!(
+            r#"{{{MODEL}, {HI}, "tools": [{{"type": "function", "function": {{"name": "a", "parameters": {schema}}}}}]}}"#
+        );
+        let param = Some("tools[0].function.parameters".to_owned());
+        assert_eq!(
+            refused(body.as_bytes()),
+            (400, param, "invalid_json"),
+            "{schema}"
+        );
+        let body = format!(r#"{{{MODEL}, {HI}, "additionalModelRequestFields": {schema}}}"#);
+        let param = Some("additionalModelRequestFields".to_owned());
+        assert_eq!(
+            refused(body.as_bytes()),
+            (400, param, "invalid_json"),
+            "{schema}"
+        );
+    }
+}
+
+#[test]
+fn numbers_at_the_edge() {
+    let body = |parameter: &str| format!("{{{MODEL}, {HI}, {parameter}}}");
+    for parameter in [
+        r#""max_tokens": -0"#,
+        r#""max_tokens": 18446744073709551616"#,
+        r#""max_tokens": -9223372036854775809"#,
+        r#""max_tokens": 1e300"#,
+        r#""temperature": 1e300"#,
+        r#""top_k": 9223372036854775807"#,
+    ] {
+        assert_eq!(refused(body(parameter).as_bytes()).0, 400, "{parameter}");
+    }
+    for (parameter, expected) in [
+        (r#""temperature": -0.0"#, r#"{"temperature":0.0}"#),
+        (r#""temperature": 1e-320"#, r#"{"temperature":1e-320}"#),
+        (r#""max_tokens": 1e2"#, r#"{"maxTokens":100}"#),
+        (r#""max_tokens": 2147483647"#, r#"{"maxTokens":2147483647}"#),
+    ] {
+        let translation = Translation::of(body(parameter).as_bytes(), &Policy::new()).unwrap();
+        let expected = format!(r#""inferenceConfig":{expected}}}"#);
+        let body = std::str::from_utf8(translation.body()).unwrap();
+        assert!(body.ends_with(&expected), "{body}");
+    }
+}
+
+/// Base64 that is written with escapes is base64 all the same.
+#[test]
+fn escaped_base64() {
+    let body = format!(
+        r#"{{{MODEL}, "messages": [{{"role": "user", "content": [{{"type": "image_url", "image_url": {{"url": "data:image\/png;base64,\/9j\u002bQQ\u003d\n="}}}}]}}]}}"#
+    );
+    let translation = Translation::of(body.as_bytes(), &Policy::new()).unwrap();
+    let body = std::str::from_utf8(translation.body()).unwrap();
+    assert!(body.contains(r#"{"bytes":"/9j+QQ=="}"#), "{body}");
+}
+
+/// Time and memory grow with the body, whatever is in it.
+#[test]
+fn large_bodies() {
+    let many = |piece: &str, count: usize| vec![piece; count].join(",");
+    for (body, is_fine) in [
+        // A list of half a million numbers, and of as many keys.
+        (
+            format!("{{{MODEL}, {HI}, \"x\": [{}]}}", many("0", 600_000)),
+            false,
+        ),
+        (
+            format!("{{{MODEL}, {HI}, \"x\": {{{}}}}}", many("\"a\":0", 200_000)),
+            true,
+        ),
+        (
+            format!(
+                "{{{MODEL}, \"messages\": [{}]}}",
+                many(r#"{"role":"user","content":"x"}"#, 100_000)
+            ),
+            true,
+        ),
+        (
+            format!(
+                "{{{MODEL}, {HI}, \"additionalModelRequestFields\": {{{}}}}}",
+                (0..100_000)
+                    .map(|n| format!("\"{n}\":0"))
+                    .collect::<Vec<_>>()
+                    .join(",")
+            ),
+            true,
+        ),
+        (
+            format!(
+                "{{{MODEL}, {HI}, \"tools\": [{}]}}",
+                (0..20_000)
+                    .map(|n| format!(r#"{{"type":"function","function":{{"name":"a.{n}"}}}}"#))
+                    .collect::<Vec<_>>()
+                    .join(",")
+            ),
+            true,
+        ),
+        (
+            format!(
+                "{{{MODEL}, \"messages\": [{{\"role\":\"assistant\",\"tool_calls\":[{}]}}]}}",
+                many(r#"{"id":"a","function":{"name":"f"}}"#, 2_000)
+            ),
+            false,
+        ),
+    ] {
+        let start = std::time::Instant::now();
+        let translated = Translation::of(body.as_bytes(), &Policy::new());
+        assert_eq!(translated.is_ok(), is_fine, "{:?}", translated.err());
+        assert!(
+            start.elapsed().as_secs() < 20,
+            "{} bytes: {:?}",
+            body.len(),
+            start.elapsed()
+        );
+    }
+}
+
+/// Each byte of a rich request cut off, or changed: translated or refused, and never a panic.
+#[test]
+fn broken_everywhere() {
+    let golden = include_str!("../golden/history.json");
+    let requests: Vec<serde_json::Value> = serde_json::from_str(golden).unwrap();
+    for pair in requests.iter().step_by(5) {
+        let request = pair["request"].to_string().into_bytes();
+        for at in 0..request.len() {
+            let _ = Translation::of(&request[..at], &Policy::new());
+            for byte in [b'"', b'{', b']', b',', b'0', b'\\', 0, 0xff] {
+                let mut changed = request.clone();
+                changed[at] = byte;
+                if let Err(rejection) = Translation::of(&changed, &Policy::new()) {
+                    assert!([400, 404].contains(&rejection.status().as_u16()));
+                }
+            }
+        }
+    }
+}
