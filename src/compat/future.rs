@@ -12,6 +12,7 @@ use http::request::Parts;
 use http::{Request, Response, response};
 use http_body::Body;
 use pin_project_lite::pin_project;
+use serde::de::IgnoredAny;
 use tower_service::Service;
 
 use super::body::{CompatBody, Events};
@@ -87,6 +88,8 @@ struct Collecting<R> {
     body: R,
     read: BytesMut,
     limit: usize,
+    /// The body failed before its end.
+    is_broken: bool,
     translation: Translation,
 }
 
@@ -290,6 +293,7 @@ impl Asked {
             body,
             read: BytesMut::new(),
             limit,
+            is_broken: false,
             translation,
         });
         State::Collecting { answer }
@@ -300,6 +304,8 @@ impl Asked {
         let Collecting {
             mut head,
             read,
+            limit,
+            is_broken,
             translation,
             ..
         } = answer;
@@ -319,12 +325,17 @@ impl Asked {
                 Response::from_parts(head, CompatBody::plain(ResponseBody::own(json)))
             }
             Err(error) => {
+                let is_cut = head.status.is_success()
+                    && read.len() <= limit
+                    && (is_broken || !translation.is_stream() && is_unfinished(&read));
                 let fault = match error.fault() {
-                    "" => error.to_string(),
-                    fault => fault.to_owned(),
+                    "" if is_cut => None,
+                    "" => Some(error.to_string()),
+                    fault => Some(fault.to_owned()),
                 };
                 self.context.tell(Told {
-                    fault: Some(fault),
+                    fault,
+                    is_cut,
                     ..Told::default()
                 });
                 failed(head, &error, &translation)
@@ -345,6 +356,7 @@ impl<R: Body<Data = Bytes> + Unpin> Collecting<R> {
                 }
                 Some(Err(_)) => {
                     self.read.clear();
+                    self.is_broken = true;
                     break;
                 }
                 None => break,
@@ -352,6 +364,12 @@ impl<R: Body<Data = Bytes> + Unpin> Collecting<R> {
         }
         Poll::Ready(())
     }
+}
+
+/// Whether this is the beginning of a JSON text, and not all of it.
+fn is_unfinished(json: &[u8]) -> bool {
+    let read = serde_json::from_slice::<IgnoredAny>(json);
+    !json.is_empty() && read.is_err_and(|error| error.is_eof())
 }
 
 fn plain<R>(response: Response<R>) -> Response<CompatBody<R>> {

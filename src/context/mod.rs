@@ -43,7 +43,7 @@ pub(crate) use self::credential::{signed_headers, without_presigned};
 #[cfg(feature = "observe")]
 pub(crate) use self::taken::{Beginning, Taken};
 #[cfg(feature = "compat")]
-pub(crate) use self::told::Told;
+pub(crate) use self::told::{Told, Translated};
 
 /// The facts of one request. Cloning it copies a pointer.
 #[derive(Clone)]
@@ -64,6 +64,8 @@ struct Facts {
     /// What that layer read of the answer.
     #[cfg(feature = "compat")]
     told: OnceLock<Box<Told>>,
+    #[cfg(feature = "compat")]
+    progress: Translated,
     /// The beginning of the body, if the record is to have it.
     #[cfg(feature = "observe")]
     taken: OnceLock<Box<Taken>>,
@@ -144,6 +146,8 @@ impl Context {
             translated: OnceLock::new(),
             #[cfg(feature = "compat")]
             told: OnceLock::new(),
+            #[cfg(feature = "compat")]
+            progress: Translated::default(),
             #[cfg(feature = "observe")]
             taken: OnceLock::new(),
             manner: OnceLock::new(),
@@ -293,6 +297,12 @@ impl Context {
     #[cfg(feature = "compat")]
     pub(crate) fn tell(&self, told: Told) {
         let _ = self.0.told.set(Box::new(told));
+    }
+
+    /// How far a stream has come that is given in another form.
+    #[cfg(feature = "compat")]
+    pub(crate) fn progress(&self) -> &Translated {
+        &self.0.progress
     }
 
     #[cfg(all(feature = "compat", feature = "observe"))]

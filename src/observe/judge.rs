@@ -41,6 +41,11 @@ pub(super) fn judge<'a>(
             ),
         };
     };
+    let cut = |text: &'static str| (Outcome::UpstreamCut, Some(text.into()));
+    // What was made of such an answer may have an error's status.
+    if reading.is_cut && reading.exception.is_none() {
+        return cut("the upstream's answer ended before it was complete");
+    }
     let fault: Option<Cow<'a, str>> =
         if let Some(fault) = reading.exception.or(answer.fault.as_deref()) {
             Some(fault.into())
@@ -52,7 +57,6 @@ pub(super) fn judge<'a>(
     if fault.is_some() {
         return (Outcome::UpstreamError, fault);
     }
-    let cut = |text: &'static str| (Outcome::UpstreamCut, Some(text.into()));
     match end {
         End::Failed => cut("the upstream's answer broke off"),
         End::Dropped if !answer.is_served() => (Outcome::ClientDisconnect, None),

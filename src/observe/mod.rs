@@ -205,6 +205,8 @@ mod spare;
 mod sse;
 mod tally;
 mod trace;
+#[cfg(feature = "compat")]
+mod translated;
 mod usage;
 
 #[cfg(test)]

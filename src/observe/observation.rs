@@ -106,7 +106,7 @@ impl Observation {
                 .get(AMZN_REQUEST_ID)
                 .filter(|_| is_upstream)
                 .cloned(),
-            reader: (is_upstream && !is_bodiless).then(|| Reader::new(status, headers)),
+            reader: (is_upstream && !is_bodiless).then(|| Reader::new(context, status, headers)),
             latency: context
                 .sent_after()
                 .filter(|_| is_upstream)

@@ -13,6 +13,8 @@ use super::head::Head;
 use super::json::Json;
 use super::sse::Events;
 use super::tally::Tally;
+#[cfg(feature = "compat")]
+use super::translated::Translated;
 use super::usage::Usage;
 
 /// Reads one answer. It never holds more of it than a few values, and of a stream at most the
@@ -41,6 +43,8 @@ pub(super) struct Reading<'a> {
     /// The answer stopped in mid-frame, in mid-object or before the message did, or a stream had
     /// no frame at all.
     pub(super) truncated: bool,
+    /// A layer that read the answer found it cut off, whatever it made of that.
+    pub(super) is_cut: bool,
     /// Why the rest of the stream was not read, and how many bytes that were.
     pub(super) broken: Option<(DecodeError, u64)>,
 }
@@ -56,38 +60,37 @@ impl<'a> Reading<'a> {
             model: told_text(&tally.model),
             exception: told_text(&tally.exception),
             unknown_operation: tally.unknown_operation,
-            truncated: false,
-            broken: None,
+            ..Self::default()
         }
     }
 
-    /// With what the layer has read that gave the answer its form; of what it does not tell, what
-    /// was read from that form.
+    /// What the layer has read that gave the answer its form, if one did.
     pub(super) fn in_all(self, context: &'a Context) -> Self {
         #[cfg(feature = "compat")]
         if let Some(told) = context.told() {
-            return self.told(told);
+            return Self::told(told);
         }
         let _ = context;
         self
     }
 
     #[cfg(feature = "compat")]
-    fn told(self, told: &'a Told) -> Self {
-        let usage = Usage {
-            input_tokens: told.input_tokens,
-            output_tokens: told.output_tokens,
-            cache_read_tokens: told.cache_read_tokens,
-            cache_write_tokens: told.cache_write_tokens,
-            reasoning_tokens: self.usage.reasoning_tokens,
-            ..Usage::default()
-        };
+    fn told(told: &'a Told) -> Self {
         Self {
-            usage,
+            usage: Usage {
+                input_tokens: told.input_tokens,
+                output_tokens: told.output_tokens,
+                cache_read_tokens: told.cache_read_tokens,
+                cache_write_tokens: told.cache_write_tokens,
+                cache_write_1h_tokens: told.cache_write_1h_tokens,
+                reasoning_tokens: told.reasoning_tokens,
+            },
+            latency: told.latency,
             stop_reason: told.stop_reason.as_deref(),
+            service_tier: told.service_tier.as_deref(),
             exception: told.fault.as_deref(),
-            truncated: told.is_cut,
-            ..self
+            is_cut: told.is_cut,
+            ..Self::default()
         }
     }
 
@@ -113,17 +116,27 @@ enum Kind {
     Json(Box<Json>),
     Frames(Box<Frames>),
     Events(Box<Events>),
+    #[cfg(feature = "compat")]
+    Translated(Translated),
 }
 
 impl Reader {
     /// A reader for the answer of this head.
-    pub(super) fn new(status: StatusCode, headers: &HeaderMap) -> Self {
+    pub(super) fn new(context: &Context, status: StatusCode, headers: &HeaderMap) -> Self {
         if !status.is_success() {
             return Self {
                 head: None,
                 kind: Kind::Nothing,
             };
         }
+        #[cfg(feature = "compat")]
+        if let Some(translated) = Translated::of(context, headers) {
+            return Self {
+                head: None,
+                kind: Kind::Translated(translated),
+            };
+        }
+        let _ = context;
         let mut kind = match is_plain(headers) {
             true => Kind::of(headers),
             false => Kind::Nothing,
@@ -141,7 +154,12 @@ impl Reader {
 
     /// Whether the answer is one object.
     pub(super) fn is_object(&self) -> bool {
-        matches!(self.kind, Kind::Json(_))
+        match &self.kind {
+            Kind::Json(_) => true,
+            #[cfg(feature = "compat")]
+            Kind::Translated(translated) => !translated.is_stream(),
+            _ => false,
+        }
     }
 
     /// Whether more of the answer could tell something.
@@ -150,12 +168,19 @@ impl Reader {
             Kind::Nothing => false,
             Kind::Json(_) | Kind::Events(_) => true,
             Kind::Frames(frames) => frames.broken().is_none(),
+            #[cfg(feature = "compat")]
+            Kind::Translated(translated) => translated.is_reading(),
         }
     }
 
     /// Whether the answer is a stream of events.
     pub(super) fn is_stream(&self) -> bool {
-        matches!(self.kind, Kind::Frames(_) | Kind::Events(_))
+        match &self.kind {
+            Kind::Frames(_) | Kind::Events(_) => true,
+            #[cfg(feature = "compat")]
+            Kind::Translated(translated) => translated.is_stream(),
+            _ => false,
+        }
     }
 
     /// Reads on.
@@ -168,6 +193,8 @@ impl Reader {
             }
             Kind::Frames(frames) => frames.push(bytes),
             Kind::Events(events) => events.push(bytes),
+            #[cfg(feature = "compat")]
+            Kind::Translated(translated) => translated.progress(),
         }
     }
 
@@ -177,6 +204,8 @@ impl Reader {
         let mut broken = None;
         let (tally, truncated) = match &mut self.kind {
             Kind::Nothing => (None, false),
+            #[cfg(feature = "compat")]
+            Kind::Translated(_) => (None, false),
             Kind::Json(json) => {
                 head = Some(&json.head);
                 let (tally, is_open) = json.finish();
