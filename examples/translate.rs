@@ -43,7 +43,8 @@ fn translate(request: &[u8], policy: &Policy) -> Result<String, Box<dyn Error>> 
         }
     };
     // Word for word, with the order of its keys.
-    let converse: &RawValue = serde_json::from_slice(translation.body())?;
+    let body = translation.body();
+    let converse: &RawValue = serde_json::from_slice(&body)?;
     let dropped = translation.dropped();
     Ok(format!(
         r#"{{"model":{},"stream":{},"converse":{converse},"dropped":{}}}"#,

@@ -242,6 +242,7 @@ impl GatewayBuilder {
 
     /// Forwards this header of clients too.
     pub fn forwarded_header(mut self, name: HeaderName) -> Self {
+        self.compat = self.compat.with_forwarded_header(name.clone());
         self.sign = self.sign.with_forwarded_header(name);
         self
     }

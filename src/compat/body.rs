@@ -255,7 +255,7 @@ impl Stream {
         if let Some(error) = &self.failed
             && !told.is_cut
         {
-            told.fault.get_or_insert_with(|| error.to_string());
+            told.fault.get_or_insert_with(|| error.name());
         }
         context.tell(told);
     }

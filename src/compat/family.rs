@@ -27,6 +27,8 @@ pub(super) struct Family {
     pub(super) forced_tool: bool,
     /// Whether it can be held to one call at a time, in Anthropic's way.
     pub(super) one_call: bool,
+    /// Which media it takes in a tool result.
+    pub(super) in_results: Inside,
     /// What it takes in a turn beside tool results.
     pub(super) beside_results: Beside,
     pub(super) call_ids: CallIds,
@@ -63,7 +65,12 @@ pub(super) enum Reasoning {
     /// `thinking` with a budget of tokens.
     Budget,
     /// `thinking` of its own measure, with an effort up to `ceiling`.
-    Adaptive { ceiling: Effort, always: bool },
+    Adaptive {
+        ceiling: Effort,
+        always: bool,
+        /// It takes a budget as well.
+        budget: bool,
+    },
     /// `reasoningConfig`.
     Nova,
     /// `reasoning_effort`, as OpenAI has it.
@@ -115,6 +122,15 @@ pub(super) enum Beside {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Inside {
+    All,
+    /// Images, and documents that are text.
+    ImagesAndText,
+    Documents,
+    Nothing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum CallIds {
     /// Any that Bedrock takes.
     Any,
@@ -147,20 +163,42 @@ impl Family {
     /// The family of the model `id`: what its id says, or else one that takes everything.
     pub(super) fn of(id: &str) -> &'static Self {
         let name = name(id);
-        let known = FAMILIES.iter().find(|family| name.contains(family.key));
+        let known = FAMILIES.iter().find(|family| family.has(name));
         known.unwrap_or(&ANY)
     }
 }
 
+impl Family {
+    /// Whether the model `name` is one of these: it has the key in it, and no other version.
+    fn has(&self, name: &str) -> bool {
+        let is_digit = |char: char| char.is_ascii_digit();
+        name.match_indices(self.key).any(|(at, key)| {
+            let rest = name.get(at + key.len()..).unwrap_or_default();
+            if !key.ends_with(is_digit) {
+                return true;
+            }
+            // `claude-opus-4-10` is no `claude-opus-4`; a longer number is a date.
+            let minor = rest.strip_prefix('-').unwrap_or_default();
+            let digits = minor.len() - minor.trim_start_matches(is_digit).len();
+            let is_minor = key.starts_with("claude-") && (1..=2).contains(&digits);
+            !rest.starts_with(is_digit) && !is_minor
+        })
+    }
+}
+
 /// The part of a model's id that names the model: without the path of an ARN, and without the
-/// geography of an inference profile.
+/// geography of an inference profile. Other ARNs (of an application's profile, a router, a
+/// deployment) do not say which model it is.
 fn name(id: &str) -> &str {
     let mut name = id;
     if id.starts_with("arn:") {
-        // `custom-model/{base model}/{id}` names the model before the last slash.
-        name = match id.split_once(":custom-model/") {
-            Some((_, rest)) => rest.split('/').next().unwrap_or(rest),
-            None => id.rsplit('/').next().unwrap_or(id),
+        let resource = id.splitn(6, ':').last().unwrap_or_default();
+        let (kind, rest) = resource.split_once('/').unwrap_or_default();
+        name = match kind {
+            "foundation-model" | "inference-profile" => rest,
+            // `custom-model/{base model}/{id}`
+            "custom-model" => rest.split('/').next().unwrap_or(rest),
+            _ => return "",
         };
     }
     const GEOGRAPHIES: [&str; 8] = ["us-gov", "us", "eu", "apac", "jp", "au", "ca", "global"];
@@ -179,9 +217,11 @@ const ANY: Family = Family {
     stop: true,
     blank_stop: true,
     reasoning: Reasoning::Effort, // matrix: a model without it is told by the service
-    replay: Replay::Never,
+    // A profile may be one of Claude's, and no other model's answers are signed.
+    replay: Replay::Signed,
     forced_tool: true,
     one_call: false,
+    in_results: Inside::All,
     beside_results: Beside::Anything,
     call_ids: CallIds::Any,
     cache: Cache::Nowhere, // traffic: a model without it answers 403
@@ -194,6 +234,7 @@ const ANY: Family = Family {
 const PLAIN: Family = Family {
     top_k: TopK::Never,
     reasoning: Reasoning::Never,
+    replay: Replay::Never,
     ..ANY
 };
 
@@ -229,6 +270,7 @@ const CLAUDE_4_6: Family = Family {
     reasoning: Reasoning::Adaptive {
         ceiling: Effort::High,
         always: false,
+        budget: true,
     },
     ..CLAUDE_4_5
 };
@@ -238,6 +280,7 @@ const CLAUDE_4_7: Family = Family {
     reasoning: Reasoning::Adaptive {
         ceiling: Effort::ExtraHigh,
         always: false,
+        budget: false,
     },
     sampling: Sampling::Never,
     top_k: TopK::Never,
@@ -251,6 +294,7 @@ const CLAUDE_ALWAYS: Family = Family {
     reasoning: Reasoning::Adaptive {
         ceiling: Effort::ExtraHigh,
         always: true,
+        budget: false,
     },
     forced_tool: false,
     ..CLAUDE_4_7
@@ -258,7 +302,8 @@ const CLAUDE_ALWAYS: Family = Family {
 
 const NOVA: Family = Family {
     key: "amazon.nova",
-    top_k: TopK::Nova,  // AWS; traffic
+    top_k: TopK::Nova,                 // AWS; traffic
+    in_results: Inside::ImagesAndText, // traffic: "extraneous key [toolResult]"
     cache: Cache::Text, // AWS: "fields that accept cache checkpoints: system, messages"
     ..PLAIN
 };
@@ -273,6 +318,7 @@ const STRUCTURED: Family = Family {
 const MISTRAL: Family = Family {
     key: "mistral",
     forced_tool: false,              // matrix
+    in_results: Inside::Nothing,     // matrix
     beside_results: Beside::Nothing, // matrix
     call_ids: CallIds::Nine,         // matrix: "must be a-z, A-Z, 0-9, with a length of 9"
     ..PLAIN
@@ -288,6 +334,7 @@ const QWEN: Family = Family {
     key: "qwen",
     reasoning: Reasoning::Config, // traffic
     forced_tool: false,           // matrix
+    in_results: Inside::Nothing,  // matrix
     ..PLAIN
 };
 
@@ -305,7 +352,7 @@ const FAMILIES: &[Family] = &[
     Family { key: "claude-sonnet-5", schemas: Schemas::Closed, ..CLAUDE_4_7 },
     Family { key: "claude-opus-4-8", schemas: Schemas::Closed, ..CLAUDE_4_7 },
     Family { key: "claude-opus-4-7", ..CLAUDE_4_7 },
-    Family { key: "claude-opus-4-6", reasoning: Reasoning::Adaptive { ceiling: Effort::Max, always: false }, ..CLAUDE_4_6 },
+    Family { key: "claude-opus-4-6", reasoning: Reasoning::Adaptive { ceiling: Effort::Max, always: false, budget: true }, ..CLAUDE_4_6 },
     Family { key: "claude-sonnet-4-6", ..CLAUDE_4_6 },
     Family { key: "claude-opus-4-5", ..CLAUDE_4_5 },
     Family { key: "claude-sonnet-4-5", ..CLAUDE_4_5 },
@@ -325,7 +372,7 @@ const FAMILIES: &[Family] = &[
     // Nova: AWS's Nova User Guides; traffic.
     Family { key: "amazon.nova-2", reasoning: Reasoning::Nova, grounding: true, ..NOVA },
     NOVA,
-    Family { key: "amazon.titan", forced_tool: false, ..PLAIN },
+    Family { key: "amazon.titan", forced_tool: false, beside_results: Beside::Nothing, ..PLAIN },
 
     // matrix
     Family { key: "llama", forced_tool: false, beside_results: Beside::Nothing, ..PLAIN },
@@ -333,26 +380,26 @@ const FAMILIES: &[Family] = &[
     Family { key: "ministral-3", ..MISTRAL_STRUCTURED },
     Family { key: "mistral-large-3", ..MISTRAL_STRUCTURED },
     Family { key: "voxtral", ..MISTRAL_STRUCTURED },
-    Family { key: "pixtral", ..MISTRAL },
+    Family { key: "pixtral", in_results: Inside::Documents, ..MISTRAL },
     MISTRAL,
     Family { key: "writer.", forced_tool: false, beside_results: Beside::Nothing, ..PLAIN },
     Family { key: "qwen3", schemas: Schemas::Any, strict_tools: true, ..QWEN },
     QWEN,
-    Family { key: "gpt-oss", reasoning: Reasoning::Effort, ..PLAIN },
     // "This model doesn't support the stopSequences field"
+    Family { key: "gpt-oss", reasoning: Reasoning::Effort, stop: false, ..PLAIN },
     Family { key: "openai.gpt", reasoning: Reasoning::Object, stop: false, ..PLAIN },
     Family { key: "grok", stop: false, ..PLAIN },
     Family { key: "zai.", ..STRUCTURED },
-    Family { key: "moonshot", ..STRUCTURED },
-    Family { key: "kimi", ..STRUCTURED },
+    Family { key: "moonshot", in_results: Inside::Nothing, ..STRUCTURED },
+    Family { key: "kimi", in_results: Inside::Nothing, ..STRUCTURED },
     Family { key: "google.gemma", ..STRUCTURED },
     Family { key: "minimax", ..STRUCTURED },
     Family { key: "nemotron", ..STRUCTURED },
     // It always reasons, and its reasoning must be sent back.
     Family { key: "deepseek.r1", replay: Replay::Plain, forced_tool: false, ..PLAIN },
     Family { key: "deepseek", reasoning: Reasoning::Effort, replay: Replay::Plain, ..PLAIN },
-    Family { key: "cohere.", forced_tool: false, ..PLAIN },
-    Family { key: "ai21.", forced_tool: false, ..PLAIN },
+    Family { key: "cohere.", forced_tool: false, beside_results: Beside::Nothing, ..PLAIN },
+    Family { key: "ai21.", forced_tool: false, beside_results: Beside::Nothing, ..PLAIN },
 ];
 
 #[cfg(test)]
@@ -369,6 +416,25 @@ mod tests {
             ("us.anthropic.claude-opus-4-20250514-v1:0", "claude-opus-4"),
             ("anthropic.claude-opus-5-5", "claude-opus-5-5"),
             ("anthropic.claude-opus-9", "claude"),
+            ("us.anthropic.claude-sonnet-4-8-20270101-v1:0", "claude"),
+            ("anthropic.claude-opus-4-10", "claude"),
+            ("anthropic.claude-opus-4-1-20250805-v1:0", "claude-opus-4-1"),
+            ("anthropic.claude-opus-4", "claude-opus-4"),
+            ("anthropic.claude-haiku-4-6", "claude"),
+            ("anthropic.claude-sonnet-5-6", "claude"),
+            ("anthropic.claude-3-5-sonnet-20241022-v2:0", "claude-3-5"),
+            (
+                "arn:aws:bedrock:us-east-1:123456789012:default-prompt-router/anthropic.claude:1",
+                "",
+            ),
+            (
+                "arn:aws:bedrock:us-east-1:123456789012:prompt-router/grok1llama",
+                "",
+            ),
+            (
+                "arn:aws:sagemaker:us-east-1:123456789012:endpoint/my-llama",
+                "",
+            ),
             ("anthropic.claude-3-haiku-20240307-v1:0", "claude-3-"),
             ("us-gov.amazon.nova-pro-v1:0", "amazon.nova"),
             ("global.amazon.nova-2-lite-v1:0", "amazon.nova-2"),

@@ -7,26 +7,22 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response, response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use serde::de::IgnoredAny;
 use tower_service::Service;
 
 use super::body::{CompatBody, Events};
-use super::error::OpenAiError;
+use super::collecting::{Collecting, failed};
 use super::head;
 use super::layer::Settings;
 use super::reading::{Encoding, Reading};
 use super::translation::Translation;
 use crate::body::{BoxError, Buffered, CollectError, RequestBody, ResponseBody};
-use crate::context::{Context, Told};
-use crate::reject::{Drain, Manner, Rejection};
-
-/// Longest answer that is read to learn what it complains of, in bytes.
-const MAX_ERROR: usize = 64 * 1024;
+use crate::context::Context;
+use crate::reject::{Drain, Manner, Rejection, RejectionKind};
 
 pin_project! {
     /// The response future of [`OpenAiCompat`](super::OpenAiCompat).
@@ -80,17 +76,6 @@ struct Unsent<S> {
     head: Parts,
     region: Arc<str>,
     reading: Reading,
-}
-
-/// An answer that is read whole.
-struct Collecting<R> {
-    head: response::Parts,
-    body: R,
-    read: BytesMut,
-    limit: usize,
-    /// The body failed before its end.
-    is_broken: bool,
-    translation: Translation,
 }
 
 impl<S, B, F, R> ResponseFuture<S, B, F, R> {
@@ -147,10 +132,15 @@ impl<S> Unsent<S> {
         context.set_request_size(body.len() as u64);
         let body = asked.encoding.decode(body, limit)?;
         let policy = context.policy(&settings.policy);
-        let translation = Translation::of(&body, policy)?;
-        head::translate(&mut self.head, &translation, settings)?;
+        let mut translation = Translation::of_bytes(&body, policy)?;
+        head::translate(&mut self.head, &translation, settings, asked.own_key)?;
         context.set_translated(&self.head.uri, self.region);
-        let body = Buffered::from(translation.body().clone());
+        if let Some(route) = context.route() {
+            policy
+                .admits(&route)
+                .map_err(|problem| Rejection::new(RejectionKind::NotAllowed, problem))?;
+        }
+        let body = translation.take_body();
         let request = Request::from_parts(self.head, RequestBody::from(body));
         Ok(State::Calling {
             future: self.ready.call(request),
@@ -213,20 +203,23 @@ where
                     else {
                         return Poll::Ready(Ok(plain(response)));
                     };
-                    // A refusal of an inner layer speaks OpenAI's language already.
-                    if response.extensions().get::<Rejection>().is_some() {
-                        return Poll::Ready(Ok(plain(response)));
+                    if let Some(rejection) = response.extensions().get::<Rejection>().cloned() {
+                        let (head, _) = response.into_parts();
+                        let dialect = asked.manner.dialect;
+                        let refusal = head::translated_refusal(head, rejection, dialect);
+                        return Poll::Ready(Ok(refusal));
                     }
-                    asked.read(response, translation)
+                    asked.receive(response, translation)
                 }
                 StateProj::Collecting { answer } => {
-                    if let Some(answer) = answer.as_mut() {
-                        ready!(answer.poll(cx));
-                    }
-                    let (Some(asked), Some(answer)) = (&*this.asked, answer.take()) else {
+                    let (Some(asked), Some(collecting)) = (&*this.asked, answer.as_mut()) else {
                         return Poll::Pending;
                     };
-                    return Poll::Ready(Ok(asked.translate(answer)));
+                    let end = ready!(collecting.poll(&asked.settings, cx));
+                    let Some(answer) = answer.take() else {
+                        return Poll::Pending;
+                    };
+                    return Poll::Ready(Ok(answer.complete(end, asked)));
                 }
                 StateProj::Beginning {
                     head,
@@ -258,22 +251,21 @@ where
 impl Asked {
     fn refuse<F, R>(&self, rejection: Rejection) -> State<F, R> {
         let rejection = self.context.rejected(rejection);
-        let response = rejection.into_response(self.manner.dialect);
         State::Draining {
             drain: Drain::new(self.manner),
-            answer: Some(response.map(CompatBody::plain)),
+            answer: Some(head::refusal(rejection, self.manner.dialect)),
         }
     }
 
-    /// How this answer is to be read.
-    fn read<F, R>(&self, response: Response<R>, translation: Translation) -> State<F, R>
+    /// How this answer is to be read on.
+    fn receive<F, R>(&self, response: Response<R>, translation: Translation) -> State<F, R>
     where
         R: Body<Data = Bytes> + Unpin,
     {
         let (head, body) = response.into_parts();
-        let (wanted, limit) = match translation.is_stream() {
-            true => ("application/vnd.amazon.eventstream", MAX_ERROR),
-            false => ("application/json", self.settings.body_limit),
+        let wanted = match translation.is_stream() {
+            true => "application/vnd.amazon.eventstream",
+            false => "application/json",
         };
         let is_answer = head.status.is_success() && head::is_type(&head.headers, wanted);
         if is_answer && translation.is_stream() {
@@ -287,103 +279,13 @@ impl Asked {
                 translation: Some(translation),
             };
         }
-        let limit = if is_answer { limit } else { MAX_ERROR };
-        let answer = Some(Collecting {
-            head,
-            body,
-            read: BytesMut::new(),
-            limit,
-            is_broken: false,
-            translation,
-        });
+        let answer = Some(Collecting::new(head, body, is_answer, translation));
         State::Collecting { answer }
     }
-
-    /// The completion that a whole answer amounts to, or the error.
-    fn translate<R>(&self, answer: Collecting<R>) -> Response<CompatBody<R>> {
-        let Collecting {
-            mut head,
-            read,
-            limit,
-            is_broken,
-            translation,
-            ..
-        } = answer;
-        let completion = if !head.status.is_success() {
-            let (status, headers) = (head.status, &head.headers);
-            Err(OpenAiError::of_answer(status, headers, &read, self.own_key))
-        } else if translation.is_stream() || !head::is_type(&head.headers, "application/json") {
-            Err(OpenAiError::of_unexpected_answer(&head.headers, &read))
-        } else {
-            let id = head::answer_id(&head.headers);
-            translation.told_completion(&read, &id, head::created())
-        };
-        match completion {
-            Ok((json, told)) => {
-                self.context.tell(told);
-                head::describe(&mut head, &translation);
-                Response::from_parts(head, CompatBody::plain(ResponseBody::own(json)))
-            }
-            Err(error) => {
-                let is_cut = head.status.is_success()
-                    && read.len() <= limit
-                    && (is_broken || !translation.is_stream() && is_unfinished(&read));
-                let fault = match error.fault() {
-                    "" if is_cut => None,
-                    "" => Some(error.to_string()),
-                    fault => Some(fault.to_owned()),
-                };
-                self.context.tell(Told {
-                    fault,
-                    is_cut,
-                    ..Told::default()
-                });
-                failed(head, &error, &translation)
-            }
-        }
-    }
-}
-
-impl<R: Body<Data = Bytes> + Unpin> Collecting<R> {
-    /// Reads on; completes at the end, wherever that is. What is cut short is no valid JSON.
-    fn poll(&mut self, cx: &mut Task<'_>) -> Poll<()> {
-        while self.read.len() <= self.limit {
-            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-                Some(Ok(frame)) => {
-                    if let Some(data) = frame.data_ref() {
-                        self.read.extend_from_slice(data);
-                    }
-                }
-                Some(Err(_)) => {
-                    self.read.clear();
-                    self.is_broken = true;
-                    break;
-                }
-                None => break,
-            }
-        }
-        Poll::Ready(())
-    }
-}
-
-/// Whether this is the beginning of a JSON text, and not all of it.
-fn is_unfinished(json: &[u8]) -> bool {
-    let read = serde_json::from_slice::<IgnoredAny>(json);
-    !json.is_empty() && read.is_err_and(|error| error.is_eof())
 }
 
 fn plain<R>(response: Response<R>) -> Response<CompatBody<R>> {
     response.map(|body| CompatBody::plain(ResponseBody::inner(body)))
-}
-
-/// The answer that says `error`, on the head of the upstream's.
-fn failed<R>(
-    mut head: response::Parts,
-    error: &OpenAiError,
-    translation: &Translation,
-) -> Response<CompatBody<R>> {
-    head::fail(&mut head, error, translation);
-    Response::from_parts(head, CompatBody::plain(ResponseBody::own(error.to_json())))
 }
 
 impl<S, B, F, R> fmt::Debug for ResponseFuture<S, B, F, R> {

@@ -4,18 +4,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH,
-    CONTENT_RANGE, CONTENT_TYPE, ETAG, EXPECT, TRAILER, TRANSFER_ENCODING,
+    ACCEPT, ACCEPT_RANGES, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING,
+    CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HOST, LOCATION, RETRY_AFTER, SET_COOKIE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::uri::{self, PathAndQuery};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Uri, request, response};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, request, response,
+};
 
 use super::body::CompatBody;
 use super::error::OpenAiError;
 use super::layer::Settings;
 use super::translation::Translation;
 use crate::body::ResponseBody;
-use crate::reject::{Rejection, RejectionKind};
+use crate::forward::forwarded;
+use crate::reject::{Dialect, Rejection, RejectionKind};
 use crate::route::push_segment;
 
 /// Names the parameters that were left out.
@@ -26,11 +30,13 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
 
-/// Turns the head of a chat completion request into that of a Converse request.
+/// Turns the head of a chat completion request into that of a Converse request. Of the client's
+/// headers those travel on that Bedrock knows; its `Authorization` only if that is its own key.
 pub(super) fn translate(
     head: &mut request::Parts,
     translation: &Translation,
     settings: &Settings,
+    own_key: bool,
 ) -> Result<(), Rejection> {
     let operation = match translation.is_stream() {
         true => "converse-stream",
@@ -43,19 +49,18 @@ pub(super) fn translate(
         )
     })?;
     head.method = Method::POST;
-    for name in [
-        ACCEPT,
-        ACCEPT_ENCODING,
-        CONTENT_ENCODING,
-        TRANSFER_ENCODING,
-        TRAILER,
-        EXPECT,
-    ] {
+    let authorization = head.headers.remove(AUTHORIZATION).filter(|_| own_key);
+    head.headers = forwarded(std::mem::take(&mut head.headers), &settings.forwarded);
+    // Whoever sends or signs the request names its host.
+    for name in [HOST, ACCEPT] {
         head.headers.remove(name);
     }
     head.headers.insert(CONTENT_TYPE, JSON);
     head.headers
-        .insert(CONTENT_LENGTH, translation.body().len().into());
+        .insert(CONTENT_LENGTH, translation.frames().len().into());
+    if let Some(authorization) = authorization {
+        head.headers.insert(AUTHORIZATION, authorization);
+    }
     Ok(())
 }
 
@@ -83,30 +88,49 @@ pub(super) fn is_type(headers: &HeaderMap, wanted: &str) -> bool {
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(wanted))
 }
 
-/// Takes off an answer's head what was said of the body that it no longer has.
+/// Takes off an answer's head what was said of the body that it no longer has, and what is between
+/// the upstream and us.
 pub(super) fn strip(head: &mut response::Parts) {
     for name in [
         ACCEPT_RANGES,
+        CONNECTION,
         CONTENT_ENCODING,
         CONTENT_LENGTH,
         CONTENT_RANGE,
         CONTENT_TYPE,
         ETAG,
+        LOCATION,
+        RETRY_AFTER,
+        SET_COOKIE,
         TRAILER,
         TRANSFER_ENCODING,
+        UPGRADE,
         HeaderName::from_static("x-amzn-bedrock-content-type"),
         HeaderName::from_static("x-amzn-errortype"),
     ] {
         head.headers.remove(name);
     }
-    if let Some(id) = head.headers.get(AMZN_REQUEST_ID).cloned() {
-        head.headers.insert(REQUEST_ID, id);
+    head.headers.remove(REQUEST_ID);
+    identify(&mut head.headers);
+}
+
+/// Sees that an answer has an `x-request-id`, as OpenAI's have. An `ObservabilityLayer` outside
+/// sets its own.
+pub(super) fn identify(headers: &mut HeaderMap) {
+    if headers.contains_key(REQUEST_ID) {
+        return;
+    }
+    let aws = headers.get(AMZN_REQUEST_ID).cloned();
+    let own = || HeaderValue::try_from(answer_id(&HeaderMap::new())).ok();
+    if let Some(id) = aws.or_else(own) {
+        headers.insert(REQUEST_ID, id);
     }
 }
 
 /// Says what the body is now, and what was left out on the way to it.
 pub(super) fn describe(head: &mut response::Parts, translation: &Translation) {
     strip(head);
+    head.status = StatusCode::OK;
     let headers = &mut head.headers;
     if translation.is_stream() {
         headers.insert(CONTENT_TYPE, EVENTS);
@@ -135,11 +159,32 @@ fn report(headers: &mut HeaderMap, translation: &Translation) {
     }
 }
 
-/// An answer of our own.
+/// The list of models.
 pub(super) fn json<R>(body: Vec<u8>) -> Response<CompatBody<R>> {
     let mut response = Response::new(CompatBody::plain(ResponseBody::own(body)));
     response.headers_mut().insert(CONTENT_TYPE, JSON);
+    identify(response.headers_mut());
     response
+}
+
+/// A refusal of ours.
+pub(super) fn refusal<R>(rejection: Rejection, dialect: Dialect) -> Response<CompatBody<R>> {
+    let mut response = rejection.into_response(dialect).map(CompatBody::plain);
+    identify(response.headers_mut());
+    response
+}
+
+/// A refusal of an inner layer's, which may not have known whose language the caller speaks.
+pub(super) fn translated_refusal<R>(
+    mut head: response::Parts,
+    rejection: Rejection,
+    dialect: Dialect,
+) -> Response<CompatBody<R>> {
+    let (ours, body) = refusal(rejection, dialect).into_parts();
+    strip(&mut head);
+    head.headers.extend(ours.headers);
+    head.status = ours.status;
+    Response::from_parts(head, body)
 }
 
 /// What makes an answer's `id` unique: AWS's id of the request, else a number of our own.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::request::Parts;
 use http::uri::{Authority, Scheme};
-use http::{Request, Response, Uri};
+use http::{HeaderName, Request, Response, Uri};
 use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -40,8 +40,10 @@ pub(super) struct Settings {
     region: Option<Arc<str>>,
     #[cfg(feature = "sign")]
     credentials: Option<Arc<dyn DynProvideCredentials>>,
+    pub(super) forwarded: Vec<HeaderName>,
     pub(super) origin: Option<(Scheme, Authority)>,
     pub(super) body_limit: usize,
+    pub(super) answer_limit: usize,
     pub(super) body_grace: Duration,
     pub(super) keep_alive: Option<Duration>,
 }
@@ -57,8 +59,10 @@ impl OpenAiCompatLayer {
                 region: None,
                 #[cfg(feature = "sign")]
                 credentials: None,
+                forwarded: Vec::new(),
                 origin: None,
                 body_limit: DEFAULT_LIMIT,
+                answer_limit: DEFAULT_LIMIT,
                 body_grace: Duration::from_secs(30),
                 keep_alive: Some(Duration::from_secs(15)),
             }),
@@ -96,8 +100,8 @@ impl OpenAiCompatLayer {
         self.with(|settings| settings.routes = routes)
     }
 
-    /// The aliases of models, and whether parameters without a counterpart are refused, for
-    /// callers whose principal has no policy of its own.
+    /// The aliases of models, whether parameters without a counterpart are refused, and the
+    /// allow-lists, for callers whose principal has no policy of its own.
     pub fn with_policy(self, policy: Policy) -> Self {
         self.with(|settings| settings.policy = policy)
     }
@@ -121,9 +125,21 @@ impl OpenAiCompatLayer {
         Ok(self.with(|settings| settings.origin = Some((scheme, authority))))
     }
 
-    /// Longest request body that is translated, and longest answer, in bytes; 32 MiB unless set.
+    /// Longest request body that is translated, in bytes; 32 MiB unless set. It holds for the body
+    /// as it is sent and as it is once decoded.
     pub fn with_body_limit(self, limit: usize) -> Self {
         self.with(|settings| settings.body_limit = limit)
+    }
+
+    /// Longest answer that is translated, in bytes; 32 MiB unless set. A stream may be as long as
+    /// it likes.
+    pub fn with_answer_limit(self, limit: usize) -> Self {
+        self.with(|settings| settings.answer_limit = limit)
+    }
+
+    /// Lets this header of clients travel on too, beside those that Bedrock knows.
+    pub fn with_forwarded_header(self, name: HeaderName) -> Self {
+        self.with(|settings| settings.forwarded.push(name))
     }
 
     /// How often a stream without news gets a comment, so that nothing in between takes it for
@@ -240,8 +256,8 @@ where
             }
             Err(rejection) => {
                 self.inner = self.inner.clone();
-                let response = context.rejected(rejection).into_response(manner.dialect);
-                ResponseFuture::answered(response.map(CompatBody::plain), manner, body)
+                let refusal = head::refusal(context.rejected(rejection), manner.dialect);
+                ResponseFuture::answered(refusal, manner, body)
             }
         }
     }

@@ -48,7 +48,8 @@
 //! Inside [`GatewayAuthLayer`](crate::GatewayAuthLayer), whose token OpenAI's SDKs send as their API
 //! key; outside [`BedrockPathRewriteLayer`](crate::BedrockPathRewriteLayer) and
 //! [`SigV4SigningLayer`](crate::SigV4SigningLayer), which see a request to Bedrock's Converse and
-//! apply their own rules to it: allow-lists, host, signature. Retries belong inside of it.
+//! apply their own rules to it: allow-lists, host, signature. Of the caller's headers those go inward
+//! that Bedrock knows. Retries belong inside rewriting and outside of signing, as ever.
 //!
 //! # Deployment
 //! A compressing layer outside must leave `text/event-stream` alone, as `tower_http`'s does by
@@ -60,7 +61,7 @@
 //!
 //! # Cost
 //! A request is parsed once and written once; base64 data is neither decoded nor copied in between.
-//! A stream holds one frame at most. The inner service must be [`Clone`], since the request is read
+//! A stream holds no more than what came in one piece. The inner service must be [`Clone`], since the request is read
 //! before it is called, and its body [`Unpin`], since the first frame is held.
 //!
 //! # Examples
@@ -122,6 +123,7 @@
 
 mod answer;
 mod body;
+mod collecting;
 mod error;
 mod family;
 mod future;

@@ -17,6 +17,11 @@ pub(super) struct Plan {
     pub(super) format_tool: Option<String>,
     /// The tools were given as `functions`, so that a call is given as `function_call`.
     pub(super) legacy_functions: bool,
+    /// The model must not call a tool: the client gave none, or chose `none`, and tools were sent all
+    /// the same since the history has calls of them. A call in the answer is not the client's.
+    /// (`format_tool` is none of these.)
+    #[allow(dead_code)] // until the answer's side reads it
+    pub(super) no_calls: bool,
     /// Parameters that have no counterpart and were left out.
     pub(super) dropped: Vec<Cow<'static, str>>,
 }

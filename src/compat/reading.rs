@@ -137,7 +137,7 @@ mod tests {
 
     use bytes::Bytes;
     use flate2::{Compression, write::GzEncoder};
-    use http::{HeaderMap, HeaderName, HeaderValue};
+    use http::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 
     use super::Encoding::{self, Gzip, Plain};
 
@@ -150,12 +150,10 @@ mod tests {
     #[test]
     fn encodings() {
         let of = |values: &[&'static str]| {
-            let name = HeaderName::from_static("content-encoding");
-            let pairs = values
-                .iter()
-                .map(|value| (name.clone(), HeaderValue::from_static(value)));
             let mut headers = HeaderMap::new();
-            pairs.for_each(|(name, value)| _ = headers.append(name, value));
+            for value in values {
+                headers.append(CONTENT_ENCODING, HeaderValue::from_static(value));
+            }
             Encoding::of(&headers).map_err(|rejection| rejection.status().as_u16())
         };
         assert_eq!(of(&[]), Ok(Plain));

@@ -6,6 +6,7 @@ use super::answer::{self, Chunks};
 use super::error::OpenAiError;
 use super::plan::Plan;
 use super::request;
+use crate::body::Buffered;
 use crate::context::{Policy, Told};
 use crate::reject::Rejection;
 
@@ -33,7 +34,7 @@ use crate::reject::Rejection;
 #[derive(Debug, Clone)]
 pub struct Translation {
     pub(super) model: Box<str>,
-    pub(super) body: Bytes,
+    pub(super) body: Buffered,
     pub(super) plan: Plan,
 }
 
@@ -44,7 +45,16 @@ impl Translation {
     /// # Errors
     /// What the caller has to change, with the parameter at fault.
     pub fn of(request: &[u8], policy: &Policy) -> Result<Self, Rejection> {
-        request::translate(request, policy)
+        request::translate(request, None, policy)
+    }
+
+    /// The same of a request that may be shared: what is long in it and passes through word for
+    /// word, such as an image, is not copied, but is a frame of the translated body by itself.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn of_bytes(request: &Bytes, policy: &Policy) -> Result<Self, Rejection> {
+        request::translate(request, Some(request), policy)
     }
 
     /// The model's id at Bedrock, not encoded.
@@ -52,9 +62,19 @@ impl Translation {
         &self.model
     }
 
-    /// The body for Converse or ConverseStream.
-    pub fn body(&self) -> &Bytes {
+    /// The body for Converse or ConverseStream, in one piece.
+    pub fn body(&self) -> Bytes {
+        self.body.clone().into_bytes()
+    }
+
+    /// The same in the pieces that it is made of.
+    pub fn frames(&self) -> &Buffered {
         &self.body
+    }
+
+    /// The same, which the answer can be translated without.
+    pub(super) fn take_body(&mut self) -> Buffered {
+        std::mem::take(&mut self.body)
     }
 
     /// Whether ConverseStream is to be called.

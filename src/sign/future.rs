@@ -214,9 +214,10 @@ where
                     let (Some(settings), Some(mut body)) = (this.settings.as_deref(), body) else {
                         return Poll::Pending;
                     };
+                    let limit = settings.limit(this.signed.facts.as_ref());
                     let read = match this.reading {
                         Some(reading) => ready!(reading.poll(body, cx)),
-                        None => match first(body.as_mut(), cx, settings.body_limit) {
+                        None => match first(body.as_mut(), cx, limit) {
                             // Most bodies are there, and in one frame.
                             Ok(First::Whole(frame)) => {
                                 let mut hash = BodyHash::new();
@@ -226,7 +227,7 @@ where
                                 continue;
                             }
                             Ok(First::Other(frame)) => {
-                                let reading = this.reading.insert(Reading::new(settings));
+                                let reading = this.reading.insert(Reading::new(limit, settings));
                                 ready!(reading.poll_from(frame, body, cx))
                             }
                             Err(error) => Err(error),
@@ -238,7 +239,7 @@ where
                     }
                     match (read, this.reading.as_ref().map(Reading::hash)) {
                         (Ok(body), Some(hash)) => this.send(body, &hash),
-                        (Err(error), _) => this.refuse(error.refusal(settings.body_limit)),
+                        (Err(error), _) => this.refuse(error.refusal(limit)),
                         (Ok(_), None) => return Poll::Pending,
                     }
                 }

@@ -9,6 +9,18 @@ use http_body::{Body, Frame};
 use super::layer::Settings;
 use super::sigv4::{PayloadHash, PayloadHasher};
 use crate::body::{BoxError, Buffered, CollectError, Collector};
+use crate::context::Context;
+
+impl Settings {
+    /// Longest body that is signed. What a layer of ours has made of a request that was within the
+    /// limit is no longer the caller's business.
+    pub(super) fn limit(&self, facts: Option<&Context>) -> usize {
+        match facts.is_some_and(Context::is_translated) {
+            true => usize::MAX,
+            false => self.body_limit,
+        }
+    }
+}
 
 /// What a body gives when it is polled.
 type Polled<E> = Poll<Option<Result<Frame<Bytes>, E>>>;
@@ -54,9 +66,9 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(limit: usize, settings: &Settings) -> Self {
         Self {
-            collector: Collector::new(settings.body_limit, settings.body_grace),
+            collector: Collector::new(limit, settings.body_grace),
             hash: BodyHash::new(),
         }
     }

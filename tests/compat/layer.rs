@@ -16,14 +16,16 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_bedrock::body::{RequestBody, UpstreamBody};
+use tower_bedrock::body::{RequestBody, ResponseBody, UpstreamBody};
 use tower_bedrock::compat::{CompatBody, OpenAiCompatLayer};
 use tower_bedrock::credentials::Credentials;
 use tower_bedrock::eventstream;
 use tower_bedrock::observe::Outcome;
 use tower_bedrock::sign::SigV4SigningLayer;
 use tower_bedrock::upstream::{HyperClient, UpstreamLayer};
-use tower_bedrock::{Context, ModelAlias, Policy, Rejection, RejectionKind};
+use tower_bedrock::{
+    ClientCredentials, Context, Dialect, ModelAlias, Policy, Rejection, RejectionKind,
+};
 
 use crate::support::{KEY, MODEL, Stack, client_signed, emulator, eventually, post, stack};
 
@@ -801,16 +803,19 @@ impl<B> Service<Request<B>> for Picky {
         let context = Context::get(request.extensions()).unwrap();
         assert!(context.route().is_some());
         self.calls.lock().unwrap().push(request.uri().to_string());
+        // It does not know whose language the caller speaks.
         let refusal = Rejection::new(RejectionKind::RateLimited, "later");
-        let dialect = tower_bedrock::Dialect::OpenAi;
-        let response: Response<tower_bedrock::body::ResponseBody<Full<Bytes>>> =
-            refusal.into_response(dialect);
+        let mut response: Response<ResponseBody<Full<Bytes>>> =
+            refusal.into_response(Dialect::Envelope);
+        response
+            .headers_mut()
+            .insert("x-mine", "1".parse().unwrap());
         std::future::ready(Ok(response.map(|_| Full::from("refused inside"))))
     }
 }
 
 #[tokio::test]
-async fn calls_the_instance_that_was_polled_and_leaves_refusals_alone() {
+async fn calls_the_instance_that_was_polled_and_translates_refusals() {
     let picky = Picky {
         ready: false,
         calls: Arc::default(),
@@ -824,8 +829,13 @@ async fn calls_the_instance_that_was_polled_and_leaves_refusals_alone() {
         let ready = ServiceExt::<Request<Full<Bytes>>>::ready(&mut service).await;
         let response = ready.unwrap().call(request).await.unwrap();
         assert_eq!(response.status(), 429);
+        assert_eq!(response.headers()["x-mine"], "1");
+        assert!(response.headers().contains_key("x-request-id"));
+        assert!(!response.headers().contains_key("x-amzn-errortype"));
+        assert!(response.extensions().get::<Rejection>().is_some());
         let body = response.into_body().collect().await.unwrap().to_bytes();
-        assert_eq!(body, "refused inside");
+        let error = &serde_json::from_slice::<Value>(&body).unwrap()["error"];
+        assert_eq!(error["code"], "rate_limit_exceeded");
     }
     assert_eq!(
         *service.get_ref().calls.lock().unwrap(),
@@ -841,19 +851,56 @@ async fn calls_the_instance_that_was_polled_and_leaves_refusals_alone() {
 async fn alone_around_a_signing_client() {
     let emulator = emulator().await;
     let credentials = Credentials::new(KEY.0, KEY.1).unwrap();
+    // The token is the gateway's that there is not.
+    let ignore = Policy::new().with_client_credentials(ClientCredentials::Ignore);
     let sign = SigV4SigningLayer::new(credentials).with_region("us-east-1");
+    let sign = sign.with_policy(ignore.clone());
     let client = UpstreamLayer::new().layer(HyperClient::new());
     let client = client.map_request(|request: Request<UpstreamBody>| request);
     let signing =
         sign.layer(client.map_request(|request: Request<_>| request.map(UpstreamBody::from)));
-    let layer = layer().with_origin(&emulator.url()).unwrap();
+    let layer = layer()
+        .with_origin(&emulator.url())
+        .unwrap()
+        .with_policy(ignore);
+    let layer = layer.with_forwarded_header("x-mine".parse().unwrap());
     let service = layer.layer(signing);
-    let request = Request::post(CHAT)
-        .body(Full::<Bytes>::from(chat(MODEL, false).to_string()))
-        .unwrap();
-    let response = service.oneshot(request).await.unwrap();
+    let mut request = Request::post(CHAT);
+    for name in [
+        "authorization",
+        "cf-aig-metadata",
+        "connection",
+        "cookie",
+        "host",
+        "x-api-key",
+        "x-forwarded-for",
+        "x-hop",
+        "x-stainless-lang",
+    ] {
+        request = request.header(name, "Bearer x-hop");
+    }
+    let request = request.header("user-agent", "OpenAI/Python");
+    let request = request.header("x-mine", "1");
+    let body = Full::<Bytes>::from(chat(MODEL, false).to_string());
+    let response = service.oneshot(request.body(body).unwrap()).await.unwrap();
     assert_eq!(response.status(), 200);
     assert!(!response.headers().contains_key("cf-aig-log-id"));
+    let [seen] = <[_; 1]>::try_from(emulator.take_requests()).unwrap();
+    let mut names: Vec<_> = seen.headers.keys().map(|name| name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        [
+            "authorization",
+            "content-length",
+            "content-type",
+            "host",
+            "user-agent",
+            "x-amz-date",
+            "x-mine"
+        ]
+    );
+    assert_eq!(seen.headers["host"], emulator.addr().to_string());
     assert_eq!(
         response.headers()["x-request-id"],
         response.headers()["x-amzn-requestid"]
@@ -875,4 +922,246 @@ async fn alone_around_a_signing_client() {
         );
     }
     assert!(OpenAiCompatLayer::new().with_region("mars-1").is_err());
+}
+
+/// Asks a layer whose inner service answers with these headers and this body.
+async fn answered<R>(
+    layer: OpenAiCompatLayer,
+    model: &str,
+    stream: bool,
+    headers: &[(&'static str, &str)],
+    body: R,
+) -> Response<CompatBody<R>>
+where
+    R: Body<Data = Bytes> + Unpin + Clone + Send + 'static,
+{
+    let mut response = Response::new(body);
+    for (name, value) in headers {
+        let value = value.parse().unwrap();
+        response.headers_mut().append(*name, value);
+    }
+    let (head, body) = response.into_parts();
+    let inner = service_fn(move |_: Request<RequestBody<Full<Bytes>>>| {
+        let response = Response::from_parts(head.clone(), body.clone());
+        std::future::ready(Ok::<_, Infallible>(response))
+    });
+    let request = request(CHAT, &chat(model, stream));
+    layer.layer(inner).oneshot(request).await.unwrap()
+}
+
+async fn text<R: Body<Data = Bytes> + Unpin>(response: Response<CompatBody<R>>) -> String
+where
+    R::Error: std::fmt::Debug,
+{
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+const HELLO: &str = r#"{"output":{"message":{"role":"assistant","content":[{"text":"Hello"}]}},"stopReason":"end_turn","usage":{"inputTokens":1,"outputTokens":2,"totalTokens":3}}"#;
+
+#[tokio::test]
+async fn policies_hold_alone() {
+    for policy in [
+        Policy::new().with_models(["amazon.*"]),
+        Policy::new().with_operations(["InvokeModel"]).unwrap(),
+        Policy::new().with_regions(["eu-west-1"]).unwrap(),
+    ] {
+        let layer = layer().with_policy(policy);
+        let response = answered(layer, MODEL, false, &[JSON], Full::from(HELLO)).await;
+        assert_eq!(response.status(), 403);
+        assert!(text(response).await.contains("not_allowed"));
+    }
+}
+
+/// An answer of any length within the limit, however it comes; what is said of another.
+#[tokio::test]
+async fn the_limit_of_answers() {
+    let length = HELLO.len();
+    for size in [1, 7, length] {
+        let pieces = || {
+            let pieces = HELLO.as_bytes().chunks(size).map(Bytes::copy_from_slice);
+            tower_bedrock::body::Buffered::from_iter(pieces)
+        };
+        let layer = layer().with_body_limit(1000);
+        let exact = layer.clone().with_answer_limit(length);
+        let response = answered(exact, MODEL, false, &[JSON], pieces()).await;
+        assert_eq!(response.status(), 200);
+        let short = layer.with_answer_limit(length - 1);
+        let response = answered(short, MODEL, false, &[JSON], pieces()).await;
+        assert_eq!(response.status(), 502);
+        let said = text(response).await;
+        assert!(said.contains(&format!("{} bytes", length - 1)), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_within_the_limit_may_grow() {
+    let stack = crate::support::stack_with(|builder| builder.body_limit(1000)).await;
+    let messages: Vec<Value> = (0..20)
+        .map(|_| json!({"role": "user", "content": "ab"}))
+        .collect();
+    let mut asked = chat(MODEL, false);
+    asked["messages"] = json!(messages);
+    let short = asked.to_string().len();
+    assert!(short < 1000);
+    let (head, text) = ask(&stack, &asked).await;
+    assert_eq!(head.status, 200, "{text}");
+    asked["user"] = json!("x".repeat(1000 - short));
+    assert!(asked.to_string().len() > 1000);
+    let (head, _) = ask(&stack, &asked).await;
+    assert_eq!(head.status, 413);
+}
+
+/// Answers that break off before anything of them could be given.
+#[tokio::test]
+async fn cut_answers() {
+    for (fault, stream) in [("cut", false), ("hang-body", false), ("hang-body", true)] {
+        let stack = crate::support::stack_with(|builder| {
+            builder.timeouts(tower_bedrock::Timeouts {
+                idle: Some(Duration::from_millis(300)),
+                ..Default::default()
+            })
+        })
+        .await;
+        let model = format!("us.anthropic.fault.{fault}");
+        let (head, text) = ask(&stack, &chat(&model, stream)).await;
+        assert_eq!(head.status, 502, "{fault}");
+        assert_eq!(parsed(&text)["error"]["code"], "upstream_error");
+        let record = stack.record();
+        assert_eq!(record.outcome, Outcome::UpstreamCut, "{fault} {stream}");
+        let error = record.error.as_deref().unwrap();
+        assert!(!error.contains("Bad Gateway"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_has_a_request_id() {
+    let get = |path: &str| Request::get(path).body(Full::<Bytes>::default()).unwrap();
+    let inner = service_fn(|_: Request<RequestBody<Full<Bytes>>>| {
+        std::future::ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())))
+    });
+    let service = layer().layer(inner);
+    for (request, status) in [
+        (get("/v1/a/g/compat/models"), 200),
+        (get(CHAT), 405),
+        (request(CHAT, &json!([])), 400),
+        (request(CHAT, &chat(MODEL, false)), 502),
+    ] {
+        let response = service.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status);
+        assert!(!response.headers()["x-request-id"].is_empty(), "{status}");
+    }
+    let own = [
+        JSON,
+        ("x-amzn-requestid", "a b"),
+        ("x-request-id", "theirs"),
+    ];
+    let response = answered(layer(), MODEL, false, &own, Full::from(HELLO)).await;
+    assert_eq!(response.headers()["x-request-id"], "a b");
+    let answer = parsed(&text(response).await);
+    let id = answer["id"].as_str().unwrap();
+    assert!(!id.contains(' ') && id.len() > "chatcmpl-".len(), "{id}");
+}
+
+/// What is between the upstream and us stays there.
+#[tokio::test]
+async fn heads_of_answers() {
+    let headers = [
+        JSON,
+        ("content-length", "5"),
+        ("transfer-encoding", "chunked"),
+        ("connection", "close"),
+        ("etag", "x"),
+        ("location", "https://elsewhere.test"),
+        ("set-cookie", "a=b"),
+        ("retry-after", "7"),
+        ("x-amzn-requestid", "r-1"),
+        ("x-mine", "1"),
+    ];
+    let response = answered(layer(), MODEL, false, &headers, Full::from(HELLO)).await;
+    let mut names: Vec<_> = response
+        .headers()
+        .keys()
+        .map(|name| name.as_str())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        ["content-type", "x-amzn-requestid", "x-mine", "x-request-id"]
+    );
+    assert_eq!(
+        response.body().size_hint().exact(),
+        Some(text(response).await.len() as u64)
+    );
+}
+
+/// A stream that came in one piece has not ended before its text was given, and what it told is
+/// in the record even if the client has left.
+#[tokio::test]
+async fn a_stream_in_one_piece() {
+    use tower_bedrock::observe::{ObservabilityLayer, Ring};
+
+    let usage = br#"{"usage":{"inputTokens":3,"outputTokens":4,"totalTokens":7}}"#;
+    let stop = eventstream::event("messageStop", br#"{"stopReason":"end_turn"}"#);
+    let metadata = eventstream::event("metadata", usage);
+    let wire = Bytes::from([start(), delta("one"), stop, metadata].concat());
+    for is_read in [true, false] {
+        let fed = Fed::default();
+        fed.feed(wire.clone());
+        if is_read {
+            fed.feed(None);
+        }
+        let inner = service_fn({
+            let fed = fed.clone();
+            move |_: Request<RequestBody<Full<Bytes>>>| {
+                std::future::ready(Ok::<_, Infallible>(stream_of(&fed)))
+            }
+        });
+        let ring = Ring::new(10);
+        let observe = ObservabilityLayer::new().with_sink(ring.clone());
+        let service = observe.layer(layer().layer(inner));
+        let response = service
+            .oneshot(request(CHAT, &chat(MODEL, true)))
+            .await
+            .unwrap();
+        let mut body = response.into_body();
+        assert!(!body.is_end_stream());
+        if is_read {
+            let text = body.collect().await.unwrap().to_bytes();
+            assert!(text.ends_with(b"data: [DONE]\n\n"));
+        } else {
+            body.frame().await.unwrap().unwrap();
+            drop(body);
+        }
+        let [record] = <[_; 1]>::try_from(ring.snapshot()).unwrap();
+        assert_eq!((record.tokens_in, record.tokens_out), (Some(3), Some(4)));
+        let outcome = if is_read {
+            Outcome::Complete
+        } else {
+            Outcome::ClientDisconnect
+        };
+        assert_eq!(record.outcome, outcome);
+    }
+}
+
+/// A client that waits for `100 Continue` is not asked for a body that is refused for its length,
+/// and is heard out once it was asked.
+#[tokio::test]
+async fn a_client_that_waits_to_continue() {
+    let inner = service_fn(|_: Request<RequestBody<FedBody>>| {
+        std::future::ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())))
+    });
+    let fed = Fed::default();
+    fed.feed(Bytes::from_static(b"not JSON at all"));
+    fed.feed(Bytes::from_static(b"more of it"));
+    let service = layer().with_body_limit(20).layer(inner);
+    let request = Request::post(CHAT).header("expect", "100-continue");
+    let answer = service.oneshot(request.body(FedBody(fed.clone())).unwrap());
+    let answer = tokio::spawn(answer);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    // Over the limit: the rest is read away before the answer is given.
+    assert!(!answer.is_finished());
+    fed.feed(None);
+    assert_eq!(answer.await.unwrap().unwrap().status(), 413);
 }

@@ -104,6 +104,13 @@ impl OpenAiError {
         Self::of_upstream("the model's answer broke off before its end")
     }
 
+    /// Of an answer that is longer than it may be.
+    pub(super) fn of_long_answer(limit: usize) -> Self {
+        Self::of_upstream(&format!(
+            "the model's answer is longer than the {limit} bytes that are translated: ask for a stream"
+        ))
+    }
+
     /// Of a stream that does not make a message.
     pub(super) fn of_unreadable_stream() -> Self {
         Self::of_upstream("the model's answer is damaged and cannot be read further")
@@ -161,6 +168,14 @@ impl OpenAiError {
     /// What AWS calls it; empty, if it is not AWS that says so.
     pub(super) fn fault(&self) -> &str {
         &self.fault
+    }
+
+    /// What the record calls it.
+    pub(super) fn name(&self) -> String {
+        match self.fault() {
+            "" => self.message.clone(),
+            fault => fault.to_owned(),
+        }
     }
 
     /// The JSON text of the error object.

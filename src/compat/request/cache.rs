@@ -40,6 +40,22 @@ impl CachePoints {
         self.read(marker, takes, family, ignored)
     }
 
+    /// What the point would stand after is left out.
+    pub(super) fn lose(
+        marker: Option<(&At<'_>, &Node<'_>)>,
+        ignored: &mut Ignored,
+    ) -> Result<(), Rejection> {
+        match marker {
+            None | Some((_, Node::Bool(false))) => Ok(()),
+            Some((at, node)) => {
+                if !matches!(node, Node::Bool(true)) {
+                    read_hour(node, at, ignored)?;
+                }
+                ignored.add(at, "there is nothing for a cache point to stand after.")
+            }
+        }
+    }
+
     fn read(
         &mut self,
         marker: Option<(&At<'_>, &Node<'_>)>,
@@ -52,9 +68,13 @@ impl CachePoints {
         };
         let hour = match node {
             // `prompt_cache_breakpoint` may be a mere flag.
-            Node::Bool(false) => return Ok(None),
-            Node::Bool(true) => false,
-            _ => read_hour(node, at)?,
+            Node::Bool(is_on) if !at.ends_with(CACHE_CONTROL) => {
+                if !is_on {
+                    return Ok(None);
+                }
+                false
+            }
+            _ => read_hour(node, at, ignored)?,
         };
         if !takes {
             ignored.add(at, "this model takes no cache points here.")?;
@@ -81,12 +101,22 @@ impl CachePoints {
     }
 }
 
+const CACHE_CONTROL: &str = "cache_control";
+
 /// Whether a marker asks for an hour.
-fn read_hour(node: &Node<'_>, at: &At<'_>) -> Result<bool, Rejection> {
-    let mut hour = false;
+fn read_hour(node: &Node<'_>, at: &At<'_>, ignored: &mut Ignored) -> Result<bool, Rejection> {
+    let (mut hour, mut is_typed) = (false, !at.ends_with(CACHE_CONTROL));
     for (key, value) in node.object(at)? {
         let at = at.key(key);
+        if !matches!(key, "type" | "mode" | "ttl") {
+            ignored.unknown(&at)?;
+            continue;
+        }
         match (key, value.text(&at)?) {
+            ("type", "ephemeral") => is_typed = true,
+            ("type", _) => return Err(at.invalid("expected 'ephemeral'.")),
+            ("mode", "explicit") => {}
+            ("mode", _) => return Err(at.invalid("expected 'explicit'.")),
             ("ttl", "1h") => hour = true,
             ("ttl", "5m") => {}
             ("ttl", other) => {
@@ -96,6 +126,9 @@ fn read_hour(node: &Node<'_>, at: &At<'_>) -> Result<bool, Rejection> {
             }
             _ => {}
         }
+    }
+    if !is_typed {
+        return Err(at.key("type").missing());
     }
     Ok(hour)
 }

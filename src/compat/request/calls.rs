@@ -9,7 +9,7 @@ use crate::compat::family::CallIds;
 use crate::reject::Rejection;
 
 /// More calls than any model makes at once.
-const MOST_AT_ONCE: usize = 1024;
+const MOST_AT_ONCE: usize = 256;
 
 #[derive(Debug, Default)]
 pub(super) struct Calls<'n> {
@@ -17,6 +17,8 @@ pub(super) struct Calls<'n> {
     open: Vec<Call<'n>>,
     /// Ids that are sent.
     used: HashSet<Cow<'n, str>>,
+    /// Counts the ids that have been made up, so that none is tried twice.
+    salt: u32,
 }
 
 #[derive(Debug)]
@@ -95,19 +97,30 @@ impl<'n> Calls<'n> {
     }
 
     /// An id like `id` that fits and is not used.
-    fn free(&self, id: &str, kind: CallIds) -> String {
-        let candidates = (0..).map(|salt: u32| match kind {
-            CallIds::Nine => nine(fnv(id, salt)),
-            CallIds::Any if salt == 0 && id.len() <= 64 && !id.is_empty() => {
-                id.chars().map(fit).collect()
+    fn free(&mut self, id: &str, kind: CallIds) -> String {
+        if kind == CallIds::Any && (1..=64).contains(&id.len()) {
+            let plain: String = id.chars().map(fit).collect();
+            if !self.used.contains(&*plain) {
+                return plain;
             }
-            CallIds::Any => {
-                let stem: String = id.chars().take(47).map(fit).collect();
-                format!("{stem}-{:016x}", fnv(id, salt))
+        }
+        // What is made of the id first has been plain.
+        let mut salt = u32::from(kind == CallIds::Any && (1..=64).contains(&id.len()));
+        loop {
+            let hash = fnv(id, salt);
+            let made = match kind {
+                CallIds::Nine => nine(hash),
+                CallIds::Any => {
+                    let stem: String = id.chars().take(47).map(fit).collect();
+                    format!("{stem}-{hash:016x}")
+                }
+            };
+            if !self.used.contains(&*made) {
+                return made;
             }
-        });
-        let mut free = candidates.filter(|id| !self.used.contains(&**id));
-        free.next().unwrap_or_default()
+            self.salt = self.salt.wrapping_add(1);
+            salt = self.salt;
+        }
     }
 }
 
@@ -169,6 +182,20 @@ mod tests {
             assert_eq!(calls.answer("call_1").as_deref(), Some(&*sent[0]));
             assert_eq!(calls.answer("call_1").as_deref(), Some(&*sent[2]));
             assert_eq!(calls.answer("call_1"), None);
+        }
+    }
+
+    /// As many of one id as there may be take no longer each.
+    #[test]
+    fn one_id_for_all() {
+        for kind in [CallIds::Any, CallIds::Nine] {
+            let mut calls = Calls::default();
+            for _ in 0..20_000 {
+                open(&mut calls, "a", kind);
+                calls.open.clear();
+            }
+            assert_eq!(calls.used.len(), 20_000);
+            assert!(calls.salt < 20_100);
         }
     }
 

@@ -41,7 +41,12 @@ impl Choice<'_> {
         }
     }
 
-    /// Whether the answer has to be a call.
+    /// Whether no tool may be called.
+    pub(super) fn is_never(&self) -> bool {
+        self.kind == Kind::Never
+    }
+
+    /// Whether the answer is to be a call.
     pub(super) fn is_forced(&self) -> bool {
         matches!(
             self.kind,
@@ -76,11 +81,22 @@ impl Choice<'_> {
     }
 }
 
-pub(super) fn read<'n>(parameters: &Parameters<'n>) -> Result<Choice<'n>, Rejection> {
-    let (legacy, param, node) = match (parameters.tool_choice, parameters.function_call) {
-        (Some(node), _) => (false, "tool_choice", node),
-        (None, Some(node)) => (true, "function_call", node),
-        (None, None) => return Ok(Choice::default()),
+/// The choice, and a legacy one beside it, which does not count.
+pub(super) fn read<'n>(
+    parameters: &Parameters<'n>,
+) -> Result<(Choice<'n>, Option<Choice<'n>>), Rejection> {
+    let choice = parameters.tool_choice.map(|node| of(node, false));
+    let legacy = parameters.function_call.map(|node| of(node, true));
+    Ok(match (choice.transpose()?, legacy.transpose()?) {
+        (Some(choice), beside) => (choice, beside),
+        (None, legacy) => (legacy.unwrap_or_default(), None),
+    })
+}
+
+fn of<'n>(node: &'n Node<'n>, legacy: bool) -> Result<Choice<'n>, Rejection> {
+    let param = match legacy {
+        true => "function_call",
+        false => "tool_choice",
     };
     let at = At::parameter(param);
     let kind = match node {

@@ -87,6 +87,13 @@ pub(super) struct Document<'n> {
     pub(super) format: &'static str,
     pub(super) name: String,
     pub(super) source: Source<'n>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) citations: Option<Citations>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Citations {
+    pub(super) enabled: bool,
 }
 
 #[derive(Debug, Serialize)]

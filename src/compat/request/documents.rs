@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::converse::{Document, Source};
+use super::converse::{Citations, Document, Source};
+use super::ignored::Ignored;
 use super::json::Node;
 use super::media::{self, Url};
 use super::path::At;
@@ -21,14 +22,18 @@ pub(super) struct Documents {
 }
 
 impl Documents {
-    /// The document of a content part's `file`.
+    /// The document of a content part's `file`. `citations` is beside that, or in it.
     pub(super) fn read<'n>(
         &mut self,
         file: &'n Node<'n>,
         at: &At<'_>,
-        ignored: &mut super::ignored::Ignored,
+        citations: Option<(&At<'_>, &Node<'_>)>,
+        ignored: &mut Ignored,
     ) -> Result<Document<'n>, Rejection> {
         let (mut data, mut filename) = (None, None);
+        let mut citations = citations
+            .map(|(at, node)| read_citations(node, at, ignored))
+            .transpose()?;
         for (key, value) in file.object(at)? {
             let at = at.key(key);
             match key {
@@ -40,6 +45,7 @@ impl Documents {
                          data URL.",
                     ));
                 }
+                "citations" => citations = Some(read_citations(value, &at, ignored)?),
                 "format" => {}
                 _ => ignored.unknown(&at)?,
             }
@@ -60,7 +66,14 @@ impl Documents {
                 ));
             }
         };
-        let format = media::document_format(mime)
+        let format = (!media::is_medium(mime))
+            .then(|| media::document_format(mime))
+            .ok_or_else(|| {
+                data_at.unsupported(
+                    "it is not a document; images go into a part of type 'image_url', audio into \
+                     one of type 'input_audio'.",
+                )
+            })?
             .or_else(|| media::document_ending(media::ending(name)))
             .ok_or_else(|| {
                 data_at.unsupported(
@@ -78,6 +91,7 @@ impl Documents {
             format,
             name: self.name(name),
             source,
+            citations,
         })
     }
 
@@ -112,6 +126,24 @@ impl Documents {
         self.names.insert(name.clone());
         name
     }
+}
+
+/// Anthropic's `citations`, which Converse has as well.
+fn read_citations(
+    node: &Node<'_>,
+    at: &At<'_>,
+    ignored: &mut Ignored,
+) -> Result<Citations, Rejection> {
+    let mut enabled = None;
+    for (key, value) in node.object(at)? {
+        let at = at.key(key);
+        match key {
+            "enabled" => enabled = Some(value.bool(&at)?),
+            _ => ignored.unknown(&at)?,
+        }
+    }
+    let enabled = enabled.ok_or_else(|| at.key("enabled").missing())?;
+    Ok(Citations { enabled })
 }
 
 #[cfg(test)]

@@ -15,10 +15,6 @@ pub(super) fn additional<'n>(node: Option<&'n Node<'n>>) -> Result<Additional<'n
     };
     let raw = node.verbatim(&at)?;
     let pairs = json::pairs(raw.get()).map_err(|error| at.refuse("invalid_json", error))?;
-    if let Some(twice) = json::repeated(pairs.iter().map(|(key, _)| &**key)) {
-        let text = "the key is there twice; send it once.";
-        return Err(at.key(twice).invalid(text));
-    }
     let pairs = pairs.into_iter();
     Ok(pairs
         .map(|(key, value)| (key, Field::Given(value)))
@@ -189,6 +185,9 @@ pub(super) fn service_tier<'n>(
     }
 }
 
+/// Anthropic's least budget.
+pub(super) const LEAST_BUDGET: i64 = 1024;
+
 /// Anthropic's `thinking`.
 pub(super) fn thinking<'n>(
     node: Option<&'n Node<'n>>,
@@ -205,8 +204,15 @@ pub(super) fn thinking<'n>(
                 _ => return Err(at.invalid("expected 'enabled', 'adaptive' or 'disabled'.")),
             },
             "budget_tokens" => match value.whole(&at)? {
-                budget @ 1024..=0x7fff_ffff => budget_tokens = Some(budget),
-                _ => return Err(at.invalid("expected an integer of at least 1024.")),
+                budget if (LEAST_BUDGET..i64::from(i32::MAX)).contains(&budget) => {
+                    budget_tokens = Some(budget);
+                }
+                _ => {
+                    return Err(at.invalid(format_args!(
+                        "expected an integer from {LEAST_BUDGET} to {}.",
+                        i32::MAX - 1
+                    )));
+                }
             },
             "display" => display = Some(value.text(&at)?),
             _ => ignored.unknown(&at)?,

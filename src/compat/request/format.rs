@@ -47,12 +47,10 @@ impl<'n> FormatTool<'n> {
 const TOOL_NAME: &str = "json_tool_call";
 const TOOL_TEXT: &str = "Gives the final answer. Call it with the answer as its input.";
 
-/// `must_call`: the answer has to be a call of the client's tools, so that it has no other format.
 pub(super) fn read<'n>(
     parameters: &Parameters<'n>,
-    must_call: bool,
     desk: &mut Desk,
-    names: &Names<'n>,
+    names: &mut Names<'n>,
 ) -> Result<Format<'n>, Rejection> {
     let at = At::parameter("response_format");
     let Some(node) = parameters.response_format else {
@@ -82,9 +80,6 @@ pub(super) fn read<'n>(
                 desk.ignored.add(&At::parameter("response_format"), text)?;
                 return Ok(Format::Free);
             };
-            if must_call {
-                return Ok(Format::Free);
-            }
             definition.format(schema, &at, desk, names)
         }
         other => Err(kind_at.invalid(format_args!(
@@ -129,7 +124,7 @@ impl<'n> Definition<'n> {
         node: &'n Node<'n>,
         at: &At<'_>,
         desk: &Desk,
-        names: &Names<'n>,
+        names: &mut Names<'n>,
     ) -> Result<Format<'n>, Rejection> {
         let schema_at = at.key("schema");
         let raw = node.verbatim(&schema_at)?;

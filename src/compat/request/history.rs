@@ -1,6 +1,6 @@
 //! Calls in the history: a function's name, and arguments that are JSON in a string.
 
-use super::check::check;
+use super::check::{Problem, check};
 use super::converse::Json;
 use super::json::Node;
 use super::parts::Desk;
@@ -71,13 +71,18 @@ fn arguments<'n>(text: &'n str, at: &At<'_>) -> Result<Json<'n>, Rejection> {
     if bare.is_empty() || bare == "null" {
         return Ok(Json::EmptyObject {});
     }
-    let raw = check(bare).and_then(|()| serde_json::from_str(bare));
-    let raw = raw.map_err(|error| {
-        at.refuse(
-            "invalid_json",
-            format_args!("not JSON in a string: {error}."),
-        )
+    let not_json = |error: serde_json::Error| {
+        let text = format_args!("not JSON in a string: {error}.");
+        at.refuse("invalid_json", text)
+    };
+    check(bare).map_err(|problem| match problem {
+        Problem::Grammar(error) => not_json(error),
+        Problem::Twice(place) => at.invalid(format_args!(
+            "the key '{}' is there twice; send it once.",
+            Excerpt(&place)
+        )),
     })?;
+    let raw = serde_json::from_str(bare).map_err(not_json)?;
     if !bare.starts_with('{') {
         return Err(at.invalid("the JSON in it must be an object."));
     }

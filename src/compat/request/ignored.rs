@@ -1,7 +1,9 @@
 //! Parameters that Bedrock has no counterpart for.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
+use super::hash::fnv;
 use super::path::At;
 use crate::reject::Rejection;
 
@@ -10,6 +12,8 @@ use crate::reject::Rejection;
 pub(super) struct Ignored {
     strict: bool,
     names: Vec<Cow<'static, str>>,
+    /// Hashes of those that are not listed any more.
+    more: HashSet<u64>,
 }
 
 impl Ignored {
@@ -20,6 +24,7 @@ impl Ignored {
         Self {
             strict,
             names: Vec::new(),
+            more: HashSet::new(),
         }
     }
 
@@ -29,8 +34,13 @@ impl Ignored {
             return Err(at.unsupported_parameter(why));
         }
         let name = at.to_string();
-        if self.names.len() < Self::MOST && !self.names.iter().any(|known| *known == name) {
+        if self.names.iter().any(|known| *known == name) {
+            return Ok(());
+        }
+        if self.names.len() < Self::MOST {
             self.names.push(name.into());
+        } else {
+            self.more.insert(fnv(&name, 0));
         }
         Ok(())
     }
@@ -43,7 +53,11 @@ impl Ignored {
         self.add(at, "")
     }
 
-    pub(super) fn into_names(self) -> Vec<Cow<'static, str>> {
+    /// Their names; if there are too many, the last entry says how many more there are.
+    pub(super) fn into_names(mut self) -> Vec<Cow<'static, str>> {
+        if !self.more.is_empty() {
+            self.names.push(format!("+{} more", self.more.len()).into());
+        }
         self.names
     }
 }

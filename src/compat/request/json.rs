@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::check::check;
+use super::check::{Problem, check};
 use super::path::At;
 use super::words::Words;
 use crate::reject::{Rejection, RejectionKind};
@@ -64,10 +64,11 @@ pub(super) fn read(body: &[u8]) -> Result<Object<'_>, Rejection> {
     }
     let text = std::str::from_utf8(body)
         .map_err(|error| refuse(format!("The body is not UTF-8: {error}.")))?;
-    let left = Cell::new(MOST_VALUES);
+    let (left, precise) = (Cell::new(MOST_VALUES), Cell::new(false));
     let mut reader = serde_json::Deserializer::from_str(text);
     let node = Build {
         left: &left,
+        precise: &precise,
         place: Place::Request,
     };
     let node = node.deserialize(&mut reader).and_then(|node| {
@@ -172,8 +173,12 @@ impl<'a> Node<'a> {
     pub(super) fn verbatim(&self, at: &At<'_>) -> Result<&'a RawValue, Rejection> {
         match self {
             Self::Verbatim(raw) if raw.get().starts_with('{') => {
-                check(raw.get())
-                    .map_err(|error| at.refuse("invalid_json", format_args!("{error}.")))?;
+                check(raw.get()).map_err(|problem| match problem {
+                    Problem::Grammar(error) => at.refuse("invalid_json", format_args!("{error}.")),
+                    Problem::Twice(place) => at
+                        .key(&place)
+                        .invalid("the key is there twice; send it once."),
+                })?;
                 Ok(raw)
             }
             other => Err(at.mistyped("an object", other)),
@@ -229,7 +234,7 @@ pub(super) fn pairs(object: &str) -> serde_json::Result<Vec<(Cow<'_, str>, &RawV
 }
 
 /// A key: borrowed, unless it is written with escapes.
-struct Key<'a>(Cow<'a, str>);
+pub(super) struct Key<'a>(pub(super) Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -258,6 +263,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
 #[derive(Clone, Copy)]
 struct Build<'l> {
     left: &'l Cell<u32>,
+    /// The last value was a number that was handed out as text.
+    precise: &'l Cell<bool>,
     place: Place,
 }
 
@@ -367,6 +374,12 @@ impl<'de> Visitor<'de> for Build<'_> {
         Ok(Node::Text(Cow::Owned(text.to_owned())))
     }
 
+    /// A string of the request's is borrowed, or lent; only a number is handed out as this.
+    fn visit_string<E: de::Error>(self, text: String) -> Result<Self::Value, E> {
+        self.precise.set(true);
+        number(&text)
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut list = Vec::new();
         let place = self.place.within();
@@ -379,11 +392,12 @@ impl<'de> Visitor<'de> for Build<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut object = Vec::new();
         while let Some(Key(key)) = map.next_key()? {
-            if key == PRECISE_NUMBER && object.is_empty() {
-                return number(&map.next_value::<String>()?);
-            }
             let place = self.place.under(&key);
+            self.precise.set(false);
             let node = map.next_value_seed(Self { place, ..self })?;
+            if self.precise.take() && key == PRECISE_NUMBER {
+                return Ok(node);
+            }
             object.push((key, node));
         }
         Ok(Node::Object(object))
@@ -418,8 +432,10 @@ mod tests {
     #[test]
     fn precise_numbers() {
         let object = read(br#"{"a": {"$serde_json::private::Number": "7"}}"#).unwrap();
-        assert!(matches!(&object[..], [(_, Node::Whole(7))]));
-        assert!(read(br#"{"a": {"$serde_json::private::Number": "1e999"}}"#).is_err());
+        // No number, but an object that says it is one.
+        assert!(matches!(&object[..], [(_, Node::Object(_))]));
+        assert!(read(br#"{"a": {"$serde_json::private::Number": "1e999"}}"#).is_ok());
+        assert!(read(br#"{"a": {"$serde_json::private::Number": 7}}"#).is_ok());
     }
 
     #[test]

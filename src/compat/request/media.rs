@@ -93,6 +93,14 @@ pub(super) fn audio_format(name: &str) -> Option<&'static str> {
     FORMATS.into_iter().find(|format| *format == name)
 }
 
+/// Whether this is the MIME type of what is seen or heard, and thus no document.
+pub(super) fn is_medium(mime: &str) -> bool {
+    let (kind, _) = mime.split_once('/').unwrap_or_default();
+    ["image", "audio", "video"]
+        .iter()
+        .any(|medium| medium.eq_ignore_ascii_case(kind))
+}
+
 /// The format of a document, by its MIME type.
 pub(super) fn document_format(mime: &str) -> Option<&'static str> {
     const FORMATS: [(&str, &str); 12] = [

@@ -1,5 +1,6 @@
 //! One message: what it has under which key, whatever its role.
 
+use super::cache::CachePoints;
 use super::converse::{Block, CachePoint, ReasoningContent};
 use super::json::Node;
 use super::parts::Desk;
@@ -42,7 +43,7 @@ impl<'n> Message<'n> {
                 "name" => message.name = Some(value),
                 "cache_control" | "prompt_cache_breakpoint" => message.cache = Some((key, value)),
                 // Of an answer that is sent back: it says nothing to the model.
-                "annotations" | "reasoning" | "provider_specific_fields" => {}
+                "annotations" | "reasoning" => {}
                 _ => message.unknown.push(key),
             }
         }
@@ -92,6 +93,13 @@ impl<'n> Message<'n> {
         let marker = self.cache.map(|(key, node)| (at.key(key), node));
         let marker = marker.as_ref().map(|(at, node)| (at, *node));
         desk.cache.point(marker, desk.family, &mut desk.ignored)
+    }
+
+    /// Nothing is left for it to stand after.
+    pub(super) fn lose_cache_point(&self, at: &At<'_>, desk: &mut Desk) -> Result<(), Rejection> {
+        let marker = self.cache.map(|(key, node)| (at.key(key), node));
+        let marker = marker.as_ref().map(|(at, node)| (at, *node));
+        CachePoints::lose(marker, &mut desk.ignored)
     }
 
     /// Adds that, unless the last block has one of its own.

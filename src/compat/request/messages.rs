@@ -8,7 +8,7 @@ use super::history::{function, tool_call};
 use super::json::Node;
 use super::message::Message;
 use super::names::Names;
-use super::parts::Desk;
+use super::parts::{Desk, ToolOutput};
 use super::path::{At, Excerpt};
 use super::turns;
 use super::words::Words;
@@ -24,6 +24,8 @@ pub(super) struct Conversation<'n> {
     calls: Calls<'n>,
     /// How many blocks at the beginning of the last turn are tool results and what goes with them.
     results: usize,
+    /// How many blocks after these are media of the results.
+    media: usize,
 }
 
 impl<'n> Conversation<'n> {
@@ -60,6 +62,12 @@ impl<'n> Conversation<'n> {
             has(|block| matches!(block, Block::ToolUse(_)))
                 && !has(|block| matches!(block, Block::ReasoningContent(_)))
         })
+    }
+
+    /// Whether the model is to go on with an answer that is begun.
+    pub(super) fn ends_with_assistant(&self) -> bool {
+        let last = self.turns.last();
+        last.is_some_and(|turn| turn.role == Role::Assistant)
     }
 
     fn message(
@@ -107,6 +115,8 @@ impl<'n> Conversation<'n> {
         if self.system.len() > before && !is_point {
             let point = message.cache_point(at, desk)?;
             self.system.extend(point.map(SystemBlock::CachePoint));
+        } else if !is_point {
+            message.lose_cache_point(at, desk)?;
         }
         Ok(())
     }
@@ -168,7 +178,7 @@ impl<'n> Conversation<'n> {
         self.tool_calls(message, index, at, desk, names, &mut calls)?;
         if !said && calls.is_empty() {
             // Nothing is left of it; reasoning alone is refused by the service.
-            return Ok(());
+            return message.lose_cache_point(at, desk);
         }
         if !said {
             message.add_cache_point(at, desk, &mut calls)?;
@@ -197,39 +207,49 @@ impl<'n> Conversation<'n> {
                 let at = at.index(position);
                 let call = tool_call(node, &at, desk)?;
                 let id = Some(call.id.ok_or_else(|| at.key("id").missing())?);
-                blocks.push(self.call(id, call.name, call.input, index, &at, desk, names)?);
+                let tool_use_id = self.open(id, call.name, index, &at, desk)?;
+                blocks.push(self.call(tool_use_id, call.name, call.input, names));
             }
         }
         if let Some(node) = message.function_call {
             let at = at.key("function_call");
             let (name, input) = function(node, &at, desk)?;
-            blocks.push(self.call(None, name, input, index, &at, desk, names)?);
+            let tool_use_id = self.open(None, name, index, &at, desk)?;
+            blocks.push(self.call(tool_use_id, name, input, names));
         }
         Ok(())
     }
 
-    #[allow(clippy::too_many_arguments)] // they are the call
-    fn call(
+    /// The id at Bedrock of a call in message `index`.
+    fn open(
         &mut self,
         id: Option<&'n str>,
         name: &'n str,
-        input: Json<'n>,
         index: usize,
         at: &At<'_>,
         desk: &Desk,
+    ) -> Result<Cow<'n, str>, Rejection> {
+        let kind = desk.family.call_ids;
+        self.calls.open(id, name, kind, index, at)
+    }
+
+    fn call(
+        &mut self,
+        tool_use_id: Cow<'n, str>,
+        name: &'n str,
+        input: Json<'n>,
         names: &mut Names<'n>,
-    ) -> Result<Block<'n>, Rejection> {
-        let tool_use_id = self.calls.open(id, name, desk.family.call_ids, index, at)?;
+    ) -> Block<'n> {
         let is_first = names.is_first_call(name);
         let name = names.send(name);
         if is_first {
             self.called.push(name.clone());
         }
-        Ok(Block::ToolUse(ToolUse {
+        Block::ToolUse(ToolUse {
             tool_use_id,
             name,
             input,
-        }))
+        })
     }
 
     fn tool(
@@ -279,17 +299,25 @@ impl<'n> Conversation<'n> {
         at: &At<'_>,
         desk: &mut Desk,
     ) -> Result<(), Rejection> {
-        let mut content = Vec::new();
-        let mut point = None;
+        let mut output = ToolOutput::default();
         if let Some(node) = message.content {
-            point = desk.result(node, &at.key("content"), &mut content)?;
+            output = desk.result(node, &at.key("content"))?;
         }
+        let ToolOutput {
+            mut content,
+            mut point,
+            beside,
+        } = output;
         if content.is_empty() {
             // Most models refuse a blank text.
-            content.push(ResultBlock::Text(Words::plain("(no output)")));
+            let text = match beside.is_empty() {
+                true => "(no output)",
+                false => "(see below)",
+            };
+            content.push(ResultBlock::Text(Words::plain(text)));
         }
         if point.is_none() {
-            point = message.cache_point(at, desk)?.map(Block::CachePoint);
+            point = message.cache_point(at, desk)?;
         }
         let result = Block::ToolResult(ToolResult {
             tool_use_id,
@@ -299,9 +327,13 @@ impl<'n> Conversation<'n> {
             self.turn(Role::User, Vec::new());
         }
         if let Some(turn) = self.turns.last_mut() {
-            for block in std::iter::once(result).chain(point) {
+            for block in std::iter::once(result).chain(point.map(Block::CachePoint)) {
                 turn.content.insert(self.results, block);
                 self.results += 1;
+            }
+            for block in beside {
+                turn.content.insert(self.results + self.media, block);
+                self.media += 1;
             }
         }
         Ok(())
@@ -312,7 +344,7 @@ impl<'n> Conversation<'n> {
         match self.turns.last_mut() {
             Some(turn) if turn.role == role => turn.content.append(&mut content),
             _ => {
-                self.results = 0;
+                (self.results, self.media) = (0, 0);
                 self.turns.push(Turn { role, content });
             }
         }

@@ -4,6 +4,8 @@
 //! tree knows where he is ([`path`]), so that a refusal names its place. What comes out
 //! ([`converse`]) borrows in its turn, and is written once.
 
+use bytes::Bytes;
+
 use super::plan::Plan;
 use super::translation::Translation;
 use crate::context::Policy;
@@ -17,7 +19,9 @@ mod converse;
 mod documents;
 mod extensions;
 mod fields;
+mod flat;
 mod format;
+mod frames;
 mod hash;
 mod history;
 mod ignored;
@@ -34,12 +38,14 @@ mod path;
 mod reasoning;
 mod schema;
 mod tools;
+mod tree;
 mod turns;
 mod words;
 
 use self::converse::{Additional, Converse, Field, Tool, ToolConfig};
 use self::fields::Parameters;
 use self::format::Format;
+use self::frames::Frames;
 use self::ignored::Ignored;
 use self::messages::Conversation;
 use self::names::Names;
@@ -48,8 +54,13 @@ use self::path::At;
 use self::reasoning::Circumstances;
 use self::tools::Tools;
 
-/// Translates the JSON text of a chat completion request.
-pub(super) fn translate(request: &[u8], policy: &Policy) -> Result<Translation, Rejection> {
+/// Translates the JSON text of a chat completion request. `whole` is the same, if it may be shared:
+/// long pieces of it are not copied then.
+pub(super) fn translate(
+    request: &[u8],
+    whole: Option<&Bytes>,
+    policy: &Policy,
+) -> Result<Translation, Rejection> {
     let object = json::read(request)?;
     let mut ignored = Ignored::new(policy.strict_parameters());
     let parameters = Parameters::read(&object, &mut ignored)?;
@@ -68,25 +79,35 @@ pub(super) fn translate(request: &[u8], policy: &Policy) -> Result<Translation, 
     let mut conversation = Conversation::read(messages, &mut desk, &mut names)?;
     let calls_without_reasoning = conversation.calls_without_reasoning();
 
-    let format = format::read(&parameters, tools.must_call(), &mut desk, &names)?;
-    let (output_config, format_tool) = match format {
-        Format::Free => (None, None),
-        Format::Native(config) => (Some(config), None),
-        Format::Tool(tool) => (None, Some(tool)),
-    };
+    let format = format::read(&parameters, &mut desk, &mut names)?;
+    let must_call = tools.must_call(model.family);
     let mut sampler = inference::read(&parameters, model.family, &mut desk.ignored)?;
     let mut additional = extensions::additional(parameters.additional_model_request_fields)?;
     let thinks = reasoning::apply(
         &parameters,
         Circumstances {
             calls_without_reasoning,
-            forced_format: format_tool.is_some(),
+            forced_format: matches!(format, Format::Tool(_)) && !must_call,
+            prefill: conversation.ends_with_assistant(),
         },
         model.family,
         &mut sampler,
         &mut additional,
         &mut desk.ignored,
     )?;
+    // What the model is made to call has no other form; it cannot be made to while it thinks.
+    let forced = must_call && !thinks;
+    let (output_config, format_tool) = match format {
+        _ if forced => (None, None),
+        Format::Free => (None, None),
+        Format::Native(config) => (Some(config), None),
+        Format::Tool(_) if thinks => {
+            let why = "this model cannot be held to a schema while it reasons.";
+            desk.ignored.add(&At::parameter("response_format"), why)?;
+            (None, None)
+        }
+        Format::Tool(tool) => (None, Some(tool)),
+    };
     if !inference::add_top_k(sampler.top_k, model.family, &mut additional) {
         let text = "the model's own field is there too.";
         desk.ignored.add(&At::parameter("top_k"), text)?;
@@ -98,11 +119,13 @@ pub(super) fn translate(request: &[u8], policy: &Policy) -> Result<Translation, 
         include_usage: stream.include_usage,
         format_tool: format_tool.as_ref().map(|tool| tool.name.clone()),
         legacy_functions: tools.legacy,
+        no_calls: tools.none_may_be_called(),
         ..Plan::default()
     };
     let called = std::mem::take(&mut conversation.called);
     let has_tools = tools.has_any();
-    let mut tool_config = tools.config(called, format_tool, thinks, &mut desk, &mut names)?;
+    let may_search = !tools.choice.is_never();
+    let mut tool_config = tools.config(called, format_tool, forced, &mut desk, &mut names)?;
     hold_to_one_call(
         &parameters,
         has_tools,
@@ -110,7 +133,7 @@ pub(super) fn translate(request: &[u8], policy: &Policy) -> Result<Translation, 
         &mut additional,
         &mut desk,
     )?;
-    search(&parameters, &mut tool_config, &mut desk)?;
+    search(&parameters, may_search, &mut tool_config, &mut desk)?;
 
     let converse = Converse {
         messages: conversation.turns,
@@ -131,7 +154,7 @@ pub(super) fn translate(request: &[u8], policy: &Policy) -> Result<Translation, 
         service_tier: extensions::service_tier(&parameters, &mut desk.ignored)?,
         output_config,
     };
-    let mut body = Vec::with_capacity(request.len() + request.len() / 8 + 256);
+    let mut body = Frames::new(request.len(), whole);
     serde_json::to_writer(&mut body, &converse).map_err(|error| {
         Rejection::new(
             RejectionKind::InvalidBody,
@@ -143,7 +166,7 @@ pub(super) fn translate(request: &[u8], policy: &Policy) -> Result<Translation, 
     plan.dropped = desk.ignored.into_names();
     Ok(Translation {
         model: model.id.into(),
-        body: body.into(),
+        body: body.into_body(),
         plan,
     })
 }
@@ -173,6 +196,10 @@ impl Stream {
                     }
                     _ => ignored.unknown(&at)?,
                 }
+            }
+            if include_usage && !on {
+                let at = at.key("include_usage");
+                ignored.add(&at, "it is for streams; set 'stream'.")?;
             }
         }
         Ok(Self {
@@ -216,6 +243,7 @@ fn hold_to_one_call(
 /// `web_search_options`: a tool of the service's own, where there is one.
 fn search<'n>(
     parameters: &Parameters<'n>,
+    may_search: bool,
     config: &mut Option<ToolConfig<'n>>,
     desk: &mut Desk,
 ) -> Result<(), Rejection> {
@@ -230,6 +258,9 @@ fn search<'n>(
     for (key, _) in options {
         desk.ignored
             .add(&at.key(key), "Bedrock's search has no options.")?;
+    }
+    if !may_search {
+        return Ok(());
     }
     let config = config.get_or_insert_with(|| ToolConfig {
         tools: Vec::new(),
@@ -251,7 +282,9 @@ mod tests {
         let request = format!(
             r#"{{"model": "aws-bedrock/amazon.nova-lite-v1:0", "messages": [{{"role": "user", "content": "Hi"}}], {parameters}}}"#
         );
-        translate(request.as_bytes(), &Policy::new()).unwrap().plan
+        translate(request.as_bytes(), None, &Policy::new())
+            .unwrap()
+            .plan
     }
 
     #[test]
@@ -274,6 +307,10 @@ mod tests {
 
         let format = r#""response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}"#;
         assert_eq!(plan(format).format_tool.as_deref(), Some("json_tool_call"));
+        assert!(bare.no_calls && plan(&format!("{format}, \"n\": 1")).no_calls);
+        let tools = r#""tools": [{"type": "function", "function": {"name": "a"}}]"#;
+        assert!(!plan(tools).no_calls);
+        assert!(plan(&format!(r#"{tools}, "tool_choice": "none""#)).no_calls);
         let forced = r#""tools": [{"type": "function", "function": {"name": "a"}}], "tool_choice": "required""#;
         assert_eq!(plan(&format!("{format}, {forced}")).format_tool, None);
     }

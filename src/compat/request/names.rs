@@ -19,6 +19,8 @@ pub(super) struct Names<'n> {
     made: HashSet<String>,
     /// The client's names of tools that the history calls.
     called: HashSet<&'n str>,
+    /// Counts the names that have been made up, so that none is tried twice.
+    salt: u32,
     plan: ToolNames,
 }
 
@@ -54,7 +56,7 @@ impl<'n> Names<'n> {
     }
 
     /// A name for a tool of ours.
-    pub(super) fn own(&self, name: &str) -> String {
+    pub(super) fn own(&mut self, name: &str) -> String {
         self.free(name)
     }
 
@@ -64,7 +66,7 @@ impl<'n> Names<'n> {
 
     /// A name like `name` that fits and is not used: with underscores for what does not fit, and,
     /// if that is too long or used, a hash at the end.
-    fn free(&self, name: &str) -> String {
+    fn free(&mut self, name: &str) -> String {
         let fit = |char: char| if is_fit(char) { char } else { '_' };
         let is_short = name.chars().nth(LONGEST).is_none();
         let plain: String = name.chars().take(LONGEST).map(fit).collect();
@@ -72,9 +74,15 @@ impl<'n> Names<'n> {
             return plain;
         }
         let stem: String = plain.chars().take(LONGEST - 9).collect();
-        let hashed = (0..).map(|salt: u32| format!("{stem}_{:08x}", fnv(name, salt) as u32));
-        let mut free = hashed.filter(|hashed| !self.used.contains(&**hashed));
-        free.next().unwrap_or(plain)
+        let mut salt = 0;
+        loop {
+            let hashed = format!("{stem}_{:08x}", fnv(name, salt) as u32);
+            if !self.used.contains(&*hashed) {
+                return hashed;
+            }
+            self.salt = self.salt.wrapping_add(1);
+            salt = self.salt;
+        }
     }
 }
 

@@ -1,14 +1,16 @@
 //! Parts of a message's content.
 
 use super::cache::CachePoints;
-use super::converse::{Block, Document, Media, ReasoningContent, ResultBlock, Source, SystemBlock};
+use super::converse::{
+    Block, CachePoint, Document, Media, ReasoningContent, ResultBlock, Source, SystemBlock,
+};
 use super::documents::Documents;
 use super::ignored::Ignored;
 use super::json::Node;
 use super::media::{self, Url};
 use super::path::{At, Excerpt};
 use super::words::{Words, is_blank};
-use crate::compat::family::{Family, Replay};
+use crate::compat::family::{Family, Inside, Replay};
 use crate::reject::Rejection;
 
 /// What reading parts needs to know, and keeps count of.
@@ -29,6 +31,16 @@ enum Part<'n> {
     Reasoning(ReasoningContent<'n>),
     /// It is left out.
     Nothing,
+}
+
+/// What a tool message amounts to.
+#[derive(Debug, Default)]
+pub(super) struct ToolOutput<'n> {
+    pub(super) content: Vec<ResultBlock<'n>>,
+    /// After the result.
+    pub(super) point: Option<CachePoint>,
+    /// Media that the model does not take in a result, which stand after the results.
+    pub(super) beside: Vec<Block<'n>>,
 }
 
 /// Where a part stands: not every role may send every type.
@@ -64,8 +76,9 @@ impl Desk {
                 system.push(SystemBlock::Text(text));
                 let point = desk.cache.point(cache, desk.family, &mut desk.ignored)?;
                 system.extend(point.map(SystemBlock::CachePoint));
+                return Ok(());
             }
-            Ok(())
+            CachePoints::lose(cache, &mut desk.ignored)
         })
     }
 
@@ -98,13 +111,15 @@ impl Desk {
     ) -> Result<(), Rejection> {
         self.each(content, at, place, |desk, part, cache| {
             let block = match part {
-                Part::Text(text) if text.is_blank() => return Ok(()),
+                Part::Text(text) if text.is_blank() => {
+                    return CachePoints::lose(cache, &mut desk.ignored);
+                }
                 Part::Text(text) => Block::Text(text),
                 Part::Image(image) => Block::Image(image),
                 Part::Audio(audio) => Block::Audio(audio),
                 Part::Document(document) => Block::Document(document),
                 Part::Reasoning(reasoning) => Block::ReasoningContent(reasoning),
-                Part::Nothing => return Ok(()),
+                Part::Nothing => return CachePoints::lose(cache, &mut desk.ignored),
             };
             blocks.push(block);
             let point = desk.cache.point(cache, desk.family, &mut desk.ignored)?;
@@ -113,29 +128,52 @@ impl Desk {
         })
     }
 
-    /// The content of a tool's result, and the cache point that belongs after it.
+    /// The content of a tool's result.
     pub(super) fn result<'n>(
         &mut self,
         content: &'n Node<'n>,
         at: &At<'_>,
-        blocks: &mut Vec<ResultBlock<'n>>,
-    ) -> Result<Option<Block<'n>>, Rejection> {
-        let mut last = None;
+    ) -> Result<ToolOutput<'n>, Rejection> {
+        let mut output = ToolOutput::default();
         self.each(content, at, Place::Tool, |desk, part, cache| {
             let block = match part {
-                Part::Text(text) if text.is_blank() => return Ok(()),
-                Part::Text(text) => ResultBlock::Text(text),
-                Part::Image(image) => ResultBlock::Image(image),
-                Part::Document(document) => ResultBlock::Document(document),
-                Part::Audio(_) | Part::Reasoning(_) | Part::Nothing => return Ok(()),
+                Part::Text(text) if !text.is_blank() => Some(ResultBlock::Text(text)),
+                Part::Image(image) => Some(ResultBlock::Image(image)),
+                Part::Document(document) => Some(ResultBlock::Document(document)),
+                _ => None,
             };
-            blocks.push(block);
-            if last.is_none() {
-                last = desk.cache.point(cache, desk.family, &mut desk.ignored)?;
+            // One point after all of it.
+            if block.is_some() && output.point.is_none() {
+                output.point = desk.cache.point(cache, desk.family, &mut desk.ignored)?;
+            } else {
+                CachePoints::lose(cache, &mut desk.ignored)?;
+            }
+            match block {
+                Some(ResultBlock::Image(image)) if !desk.takes_image() => {
+                    output.beside.push(Block::Image(image));
+                }
+                Some(ResultBlock::Document(document)) if !desk.takes_document(&document) => {
+                    output.beside.push(Block::Document(document));
+                }
+                block => output.content.extend(block),
             }
             Ok(())
         })?;
-        Ok(last.map(Block::CachePoint))
+        Ok(output)
+    }
+
+    /// Whether the model takes an image in a tool result.
+    fn takes_image(&self) -> bool {
+        matches!(self.family.in_results, Inside::All | Inside::ImagesAndText)
+    }
+
+    /// The same of a document.
+    fn takes_document(&self, document: &Document<'_>) -> bool {
+        match self.family.in_results {
+            Inside::All | Inside::Documents => true,
+            Inside::ImagesAndText => matches!(document.format, "txt" | "md" | "csv" | "html"),
+            Inside::Nothing => false,
+        }
     }
 
     /// Reads content that is a string or a list of parts, and hands on each part with what its
@@ -180,14 +218,16 @@ impl Desk {
             let mut object = object.clone();
             object.find(|(key, _)| *key == name).map(|(_, value)| value)
         };
-        let kind_at = at.key("type");
+        let (kind_at, citations_at) = (at.key("type"), at.key("citations"));
         let kind = field("type").ok_or_else(|| kind_at.missing())?;
         let kind = kind.text(&kind_at)?;
         for (key, value) in object.clone() {
             match key {
                 "cache_control" | "prompt_cache_breakpoint" => *cache = Some((key, value)),
                 // What the answers of other APIs have in their parts, echoed.
-                "type" | "annotations" | "citations" => {}
+                "type" => {}
+                "annotations" | "citations" if kind == "text" => {}
+                "citations" if kind == "file" => {}
                 "thinking" | "signature" if kind == "thinking" => {}
                 "data" if kind == "redacted_thinking" => {}
                 _ if key == kind => {}
@@ -216,7 +256,9 @@ impl Desk {
             ("file", Place::User | Place::Tool) => {
                 let at = at.key("file");
                 let file = field("file").ok_or_else(|| at.missing())?;
-                Part::Document(self.documents.read(file, &at, &mut self.ignored)?)
+                let citations = field("citations").map(|node| (&citations_at, node));
+                let documents = &mut self.documents;
+                Part::Document(documents.read(file, &at, citations, &mut self.ignored)?)
             }
             ("thinking" | "redacted_thinking", Place::Assistant) => {
                 let (text, signature) = (field("thinking"), field("signature"));
@@ -359,6 +401,9 @@ impl Desk {
             let at = at.index(index);
             let mut cache = None;
             let part = self.part(node, &at, Place::Assistant, &mut cache)?;
+            let marker = cache.map(|(key, node)| (at.key(key), node));
+            let marker = marker.as_ref().map(|(at, node)| (at, *node));
+            CachePoints::lose(marker, &mut self.ignored)?;
             match part {
                 Part::Reasoning(reasoning) => blocks.push(Block::ReasoningContent(reasoning)),
                 Part::Nothing => {}

@@ -42,6 +42,11 @@ impl<'p> At<'p> {
         }
     }
 
+    /// Whether this is what has the key `name`, at the end of dots or by itself.
+    pub(super) fn ends_with(&self, name: &str) -> bool {
+        matches!(self.step, Step::Key(key) if key.ends_with(name))
+    }
+
     /// What is here cannot be taken.
     pub(super) fn refuse(&self, code: &'static str, text: impl fmt::Display) -> Rejection {
         Rejection::new(
@@ -105,6 +110,8 @@ impl fmt::Display for At<'_> {
             above.fmt(f)?;
         }
         match self.step {
+            Step::Key("") if self.above.is_some() => f.write_str(".\"\""),
+            Step::Key("") => f.write_str("\"\""),
             Step::Key(name) if self.above.is_some() => write!(f, ".{}", Excerpt(name)),
             Step::Key(name) => Excerpt(name).fmt(f),
             Step::Index(index) => write!(f, "[{index}]"),

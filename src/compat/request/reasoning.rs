@@ -1,7 +1,7 @@
 //! How much the model is to reason, and what it does not take while it does.
 
 use super::converse::{Additional, Field, Thinking};
-use super::extensions;
+use super::extensions::{self, LEAST_BUDGET};
 use super::fields::Parameters;
 use super::ignored::Ignored;
 use super::inference::{Sampler, drop_unless_one};
@@ -9,9 +9,6 @@ use super::json;
 use super::path::{At, Excerpt};
 use crate::compat::family::{Effort, Family, Reasoning};
 use crate::reject::Rejection;
-
-/// Anthropic's least budget.
-const LEAST_BUDGET: i64 = 1024;
 
 /// What is left for the answer if the client has not said how long it may be.
 const ROOM: i64 = 4096;
@@ -26,6 +23,8 @@ pub(super) struct Circumstances {
     pub(super) calls_without_reasoning: bool,
     /// A tool has to be forced for the format of the answer.
     pub(super) forced_format: bool,
+    /// The last message is the beginning of the answer.
+    pub(super) prefill: bool,
 }
 
 /// Adds what makes the model reason, and takes away what it does not take then. Tells whether it
@@ -40,10 +39,11 @@ pub(super) fn apply<'n>(
 ) -> Result<bool, Rejection> {
     let effort = effort(parameters)?;
     let thinking = extensions::thinking(parameters.thinking, ignored)?;
-    let is_claude = matches!(
-        family.reasoning,
-        Reasoning::Budget | Reasoning::Adaptive { .. }
-    );
+    let is_claude = match family.reasoning {
+        Reasoning::Budget | Reasoning::Adaptive { .. } => true,
+        // Of a model that is not known, the client may know that it is Claude.
+        _ => family.key.is_empty() && (thinking.is_some() || given(additional).is_some()),
+    };
     if is_claude {
         let thinks = match given(additional) {
             Some(thinks) => {
@@ -82,16 +82,11 @@ pub(super) fn apply<'n>(
         }
         return Ok(thinks);
     }
-    if let Some(thinking) = thinking {
-        // Of a model that is not known, the client may know more.
-        let is_unknown =
-            family.key.is_empty() && additional.add(THINKING, Field::Thinking(thinking));
-        if !is_unknown && thinking.kind != "disabled" {
-            ignored.add(
-                &At::parameter(THINKING),
-                "this model has no such field; leave it out.",
-            )?;
-        }
+    if thinking.is_some_and(|thinking| thinking.kind != "disabled") {
+        ignored.add(
+            &At::parameter(THINKING),
+            "this model has no such field; leave it out.",
+        )?;
     }
     let Some((word, effort)) = effort else {
         return Ok(false);
@@ -209,11 +204,6 @@ impl<'n> Claude<'_, 'n> {
         additional: &mut Additional<'n>,
         ignored: &mut Ignored,
     ) -> Result<bool, Rejection> {
-        let param = match self.thinking {
-            Some(_) => THINKING,
-            None => EFFORT,
-        };
-        let at = At::parameter(param);
         let always = matches!(
             self.family.reasoning,
             Reasoning::Adaptive { always: true, .. }
@@ -223,23 +213,49 @@ impl<'n> Claude<'_, 'n> {
         };
         if thinking.kind == "disabled" {
             if always {
-                ignored.add(&at, "this model always reasons.")?;
-            } else if self.thinking.is_some() || self.family.reasoning != Reasoning::Budget {
+                self.lose("this model always reasons.", ignored)?;
+                return Ok(false);
+            }
+            if self.thinking.is_some() || self.family.reasoning != Reasoning::Budget {
                 additional.add(THINKING, Field::Thinking(thinking));
             }
+            if self.thinking.is_some() && self.asks_for_effort() {
+                ignored.add(&At::parameter(EFFORT), "'thinking' is there too.")?;
+            }
             return Ok(false);
+        }
+        if thinking.kind == "adaptive" && self.family.reasoning == Reasoning::Budget {
+            return Err(At::parameter(THINKING).key("type").unsupported(
+                "this model reasons by a budget; send 'enabled' with 'budget_tokens', or \
+                 'reasoning_effort'.",
+            ));
         }
         if self.circumstances.forced_format {
             let why = "this model cannot reason while a schema holds its answer; leave out one of \
                        both.";
-            ignored.add(&at, why)?;
+            self.lose(why, ignored)?;
+            return Ok(false);
+        }
+        if self.circumstances.prefill && !always {
+            let why = "this model cannot reason and go on with an assistant message; leave out one \
+                       of both.";
+            self.lose(why, ignored)?;
             return Ok(false);
         }
         if self.circumstances.calls_without_reasoning && !always {
             let why = "the last assistant message calls tools without its signed \
                        'thinking_blocks'; send them back, or leave this out.";
-            ignored.add(&at, why)?;
+            self.lose(why, ignored)?;
             return Ok(false);
+        }
+        if let ("enabled", Reasoning::Adaptive { budget: false, .. }) =
+            (thinking.kind, self.family.reasoning)
+        {
+            let at = At::parameter(THINKING);
+            let why = "this model reasons by its own measure; send 'adaptive'.";
+            ignored.add(&at.key("budget_tokens"), why)?;
+            thinking.kind = "adaptive";
+            thinking.budget_tokens = None;
         }
         if let Some(budget) = thinking.budget_tokens {
             let Some(budget) = self.budget(budget, sampler, ignored)? else {
@@ -260,12 +276,28 @@ impl<'n> Claude<'_, 'n> {
                     )?;
                 }
             }
-            (Some(_), Reasoning::Budget) if self.thinking.is_some() => {
+            (Some(_), _) if self.thinking.is_some() => {
                 ignored.add(&At::parameter(EFFORT), "'thinking' is there too.")?;
             }
             _ => {}
         }
         Ok(true)
+    }
+
+    fn asks_for_effort(&self) -> bool {
+        self.effort
+            .is_some_and(|(_, effort)| effort != Effort::None)
+    }
+
+    /// It does not think, although it is to.
+    fn lose(&self, why: &str, ignored: &mut Ignored) -> Result<(), Rejection> {
+        if self.thinking.is_some() {
+            ignored.add(&At::parameter(THINKING), why)?;
+        }
+        if self.thinking.is_none() || self.asks_for_effort() {
+            ignored.add(&At::parameter(EFFORT), why)?;
+        }
+        Ok(())
     }
 
     /// The `thinking` that the client asks for.
@@ -298,7 +330,7 @@ impl<'n> Claude<'_, 'n> {
         ignored: &mut Ignored,
     ) -> Result<Option<i64>, Rejection> {
         let Some(most) = sampler.inference.max_tokens else {
-            sampler.inference.max_tokens = Some(budget + ROOM);
+            sampler.inference.max_tokens = Some((budget + ROOM).min(i32::MAX.into()));
             return Ok(Some(budget));
         };
         if budget < most {

@@ -2,20 +2,18 @@
 //! of their keys; only what has to change is written anew.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 
 use serde_json::value::RawValue;
 
+use super::check::{Problem, check};
 use super::converse::{AnyObject, Json};
+use super::flat::{self, Unfit, is_combination};
 use super::json::{self, Node};
-use super::path::At;
+use super::path::{At, Excerpt};
+use super::tree::Tree;
 use crate::reject::Rejection;
 
-/// Schemas and properties in a combination that is made one.
-const MOST_TO_FLATTEN: u32 = 2000;
-const DEEPEST_TO_FLATTEN: u8 = 32;
-
-/// The longest schema that is looked at to the bottom.
+/// The longest schema that is closed.
 const LONGEST_TO_CLOSE: usize = 1 << 20;
 
 type Pairs<'s> = Vec<(Cow<'s, str>, &'s RawValue)>;
@@ -31,15 +29,13 @@ pub(super) fn input<'n>(node: Option<&'n Node<'n>>, at: &At<'_>) -> Result<Json<
     if pairs.is_empty() {
         return Ok(Json::AnyObject(AnyObject::default()));
     }
-    let is_typed = find(&pairs, "type").is_some_and(|kind| kind.get() == r#""object""#);
+    let is_typed = find(&pairs, "type").is_some_and(|kind| is_object(kind.get()));
     let is_combined = pairs.iter().any(|(key, _)| is_combination(key));
     if is_typed && !is_combined {
         return Ok(Json::Given(raw));
     }
     let text = if is_combined {
-        let text = "the combination of schemas at the root is too large; give one of 'type': \
-                    'object' with 'properties'.";
-        flattened(&pairs).ok_or_else(|| at.invalid(text))?
+        flattened(raw, at)?
     } else {
         let rest = pairs.iter().filter(|(key, _)| key != "type");
         let mut text = String::from(r#"{"type":"object""#);
@@ -51,14 +47,32 @@ pub(super) fn input<'n>(node: Option<&'n Node<'n>>, at: &At<'_>) -> Result<Json<
     Ok(Json::Made(made))
 }
 
+fn flattened(raw: &RawValue, at: &At<'_>) -> Result<String, Rejection> {
+    let too_large = || {
+        at.invalid(
+            "the combination of schemas at the root is too large; give one of 'type': 'object' \
+             with 'properties'.",
+        )
+    };
+    let tree = Tree::read(raw.get()).ok_or_else(too_large)?;
+    let text = flat::flattened(&tree).map_err(|unfit| match unfit {
+        Unfit::Large => too_large(),
+        Unfit::Unresolved(reference) => at.invalid(format_args!(
+            "the reference '{}' names nothing in the schema.",
+            Excerpt(&reference)
+        )),
+    })?;
+    match check(&text) {
+        Err(Problem::Grammar(_)) => Err(too_large()),
+        // What is there twice was so before, which is refused.
+        Err(Problem::Twice(_)) | Ok(()) => Ok(text),
+    }
+}
+
 /// The keys of a schema that is to describe an object.
 fn root<'n>(raw: &'n RawValue, at: &At<'_>) -> Result<Pairs<'n>, Rejection> {
     let pairs = json::pairs(raw.get()).map_err(|error| at.refuse("invalid_json", error))?;
-    if let Some(twice) = json::repeated(pairs.iter().map(|(key, _)| &**key)) {
-        let text = "the key is there twice; send it once.";
-        return Err(at.key(twice).invalid(text));
-    }
-    if find(&pairs, "type").is_some_and(|kind| !may_be_object(kind)) {
+    if find(&pairs, "type").is_some_and(|kind| !may_be_object(kind.get())) {
         return Err(at.invalid("the schema must be one of 'type': 'object'."));
     }
     Ok(pairs)
@@ -69,18 +83,19 @@ pub(super) fn check_root(raw: &RawValue, at: &At<'_>) -> Result<(), Rejection> {
     root(raw, at).map(drop)
 }
 
-fn may_be_object(kind: &RawValue) -> bool {
-    match kind.get().as_bytes().first() {
-        Some(b'[') => {
-            let kinds: Result<Vec<&RawValue>, _> = serde_json::from_str(kind.get());
-            kinds.is_ok_and(|kinds| kinds.iter().any(|kind| kind.get() == r#""object""#))
-        }
-        _ => kind.get() == r#""object""#,
+/// Whether this `type` has objects in it.
+pub(super) fn may_be_object(kind: &str) -> bool {
+    if !kind.starts_with('[') {
+        return is_object(kind);
     }
+    let kinds: Result<Vec<&RawValue>, _> = serde_json::from_str(kind);
+    kinds.is_ok_and(|kinds| kinds.iter().any(|kind| is_object(kind.get())))
 }
 
-fn is_combination(key: &str) -> bool {
-    matches!(key, "anyOf" | "oneOf" | "allOf" | "$ref")
+/// Whether this is `"object"`, however it is written.
+fn is_object(kind: &str) -> bool {
+    let escaped = || serde_json::from_str::<String>(kind).is_ok_and(|kind| kind == "object");
+    kind == r#""object""# || kind.contains('\\') && escaped()
 }
 
 fn find<'s>(pairs: &[(Cow<'_, str>, &'s RawValue)], name: &str) -> Option<&'s RawValue> {
@@ -88,179 +103,18 @@ fn find<'s>(pairs: &[(Cow<'_, str>, &'s RawValue)], name: &str) -> Option<&'s Ra
     pairs.find(|(key, _)| key == name).map(|(_, value)| *value)
 }
 
-fn push_pair(out: &mut String, key: &str, value: &str) {
-    if !out.ends_with(['{', '[']) {
-        out.push(',');
-    }
-    push_string(out, key);
-    out.push(':');
+pub(super) fn push_pair(out: &mut String, key: &str, value: &str) {
+    push_key(out, key);
     out.push_str(value);
 }
 
-fn push_string(out: &mut String, text: &str) {
+fn push_key(out: &mut String, key: &str) {
+    if !out.ends_with('{') {
+        out.push(',');
+    }
     // Writing a string cannot fail.
-    out.push_str(&serde_json::to_string(text).unwrap_or_default());
-}
-
-/// A schema of one object in place of a combination of several: it has the properties of all, and
-/// requires those that all of the alternatives require. What it describes includes what the
-/// combination does. None if there is no end to it.
-fn flattened(pairs: &[(Cow<'_, str>, &RawValue)]) -> Option<String> {
-    let left = Cell::new(MOST_TO_FLATTEN);
-    let flat = Flat::of(pairs, pairs, 0, &left);
-    left.get().checked_sub(1)?;
-    let mut properties = String::from("{");
-    for (name, schema) in &flat.properties {
-        push_pair(&mut properties, name, schema);
-    }
-    properties.push('}');
-    let mut text = String::from(r#"{"type":"object""#);
-    push_pair(&mut text, "properties", &properties);
-    if !flat.required.is_empty() {
-        let required = serde_json::to_string(&flat.required).unwrap_or_default();
-        push_pair(&mut text, "required", &required);
-    }
-    for (key, value) in pairs {
-        if !is_combination(key) && !matches!(&**key, "type" | "properties" | "required") {
-            push_pair(&mut text, key, value.get());
-        }
-    }
-    text.push('}');
-    Some(text)
-}
-
-#[derive(Default)]
-struct Flat<'s> {
-    properties: Vec<(Cow<'s, str>, Cow<'s, str>)>,
-    required: Vec<Cow<'s, str>>,
-}
-
-impl<'s> Flat<'s> {
-    /// `top` has the definitions that references name. These may go in circles, so `left` says
-    /// how many schemas and properties may still be looked at.
-    fn of(
-        pairs: &[(Cow<'s, str>, &'s RawValue)],
-        top: &[(Cow<'s, str>, &'s RawValue)],
-        depth: u8,
-        left: &Cell<u32>,
-    ) -> Self {
-        let mut flat = Self::default();
-        if depth == DEEPEST_TO_FLATTEN {
-            left.set(0);
-        }
-        let count = || {
-            left.set(left.get().saturating_sub(1));
-            left.get() > 0
-        };
-        let branch = |raw: &'s RawValue| {
-            if !count() {
-                return None;
-            }
-            let pairs = json::pairs(raw.get()).ok()?;
-            let is_object = find(&pairs, "type").is_none_or(may_be_object);
-            is_object.then(|| Self::of(&pairs, top, depth + 1, left))
-        };
-        for (key, value) in pairs {
-            match &**key {
-                "properties" => {
-                    for (name, schema) in json::pairs(value.get()).unwrap_or_default() {
-                        if !count() {
-                            break;
-                        }
-                        flat.property(name, Cow::Borrowed(schema.get()), "allOf");
-                    }
-                }
-                "required" => {
-                    let names: Vec<Name<'s>> =
-                        serde_json::from_str(value.get()).unwrap_or_default();
-                    names.into_iter().for_each(|name| flat.require(name.0));
-                }
-                "$ref" => {
-                    let target = resolve(value, top);
-                    if let Some(target) = target.and_then(branch) {
-                        flat.add(target);
-                    }
-                }
-                "allOf" => {
-                    for target in list(value).into_iter().filter_map(branch) {
-                        flat.add(target);
-                    }
-                }
-                "anyOf" | "oneOf" => {
-                    let alternatives = list(value).into_iter().filter_map(branch);
-                    flat.add(Self::either(alternatives));
-                }
-                _ => {}
-            }
-        }
-        flat
-    }
-
-    /// One of several.
-    fn either(alternatives: impl Iterator<Item = Self>) -> Self {
-        let mut either: Option<Self> = None;
-        for alternative in alternatives {
-            let Some(either) = &mut either else {
-                either = Some(alternative);
-                continue;
-            };
-            let required = &alternative.required;
-            either.required.retain(|name| required.contains(name));
-            for (name, schema) in alternative.properties {
-                either.property(name, schema, "anyOf");
-            }
-        }
-        either.unwrap_or_default()
-    }
-
-    /// This and another.
-    fn add(&mut self, other: Self) {
-        for (name, schema) in other.properties {
-            self.property(name, schema, "allOf");
-        }
-        other
-            .required
-            .into_iter()
-            .for_each(|name| self.require(name));
-    }
-
-    fn require(&mut self, name: Cow<'s, str>) {
-        if !self.required.contains(&name) {
-            self.required.push(name);
-        }
-    }
-
-    /// A property that is there already gets a combination of both schemas, which is fine anywhere
-    /// but at the root.
-    fn property(&mut self, name: Cow<'s, str>, schema: Cow<'s, str>, combination: &str) {
-        let mut known = self.properties.iter_mut();
-        match known.find(|(known, _)| *known == name) {
-            Some((_, known)) if *known == schema => {}
-            Some((_, known)) => {
-                *known = Cow::Owned(format!(r#"{{"{combination}":[{known},{schema}]}}"#));
-            }
-            None => self.properties.push((name, schema)),
-        }
-    }
-}
-
-/// A string: borrowed, unless it is written with escapes.
-#[derive(serde::Deserialize)]
-struct Name<'s>(#[serde(borrow)] Cow<'s, str>);
-
-fn list(raw: &RawValue) -> Vec<&RawValue> {
-    serde_json::from_str(raw.get()).unwrap_or_default()
-}
-
-/// The schema that a reference of the form `#/$defs/name` names.
-fn resolve<'s>(
-    reference: &'s RawValue,
-    top: &[(Cow<'s, str>, &'s RawValue)],
-) -> Option<&'s RawValue> {
-    let Name(reference) = serde_json::from_str(reference.get()).ok()?;
-    let (definitions, name) = reference.strip_prefix("#/")?.split_once('/')?;
-    let definitions = json::pairs(find(top, definitions)?.get()).ok()?;
-    find(&definitions, name)
+    out.push_str(&serde_json::to_string(key).unwrap_or_default());
+    out.push(':');
 }
 
 /// The schema with every object closed (`"additionalProperties": false`), as Claude asks of one
@@ -273,7 +127,7 @@ pub(super) fn closed(schema: &RawValue) -> Option<Cow<'_, str>> {
         out: String::with_capacity(schema.get().len() + 64),
         changed: false,
     };
-    closing.schema(schema)?;
+    closing.schema(&Tree::read(schema.get())?)?;
     Some(if closing.changed {
         Cow::Owned(closing.out)
     } else {
@@ -287,38 +141,40 @@ struct Closing {
 }
 
 impl Closing {
-    fn schema(&mut self, raw: &RawValue) -> Option<()> {
-        if !raw.get().starts_with('{') {
-            self.out.push_str(raw.get());
+    fn schema(&mut self, schema: &Tree<'_>) -> Option<()> {
+        if !schema.is_object() {
+            self.out.push_str(schema.text);
             return Some(());
         }
-        let pairs = json::pairs(raw.get()).ok()?;
-        let is_object =
-            find(&pairs, "properties").is_some() || find(&pairs, "type").is_some_and(may_be_object);
-        let is_closed = find(&pairs, "additionalProperties").is_some();
+        let is_object = schema.get("properties").is_some()
+            || schema
+                .get("type")
+                .is_some_and(|kind| may_be_object(kind.text));
+        let is_closed = schema.get("additionalProperties").is_some();
         self.out.push('{');
-        for (key, value) in &pairs {
-            self.key(key);
+        for (key, value) in schema.pairs() {
+            push_key(&mut self.out, key);
             match &**key {
                 "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf"
                 | "minLength" | "maxLength" | "maxItems" | "uniqueItems" | "contains"
                 | "minProperties" | "maxProperties" | "patternProperties" | "propertyNames"
                 | "prefixItems" | "oneOf" | "not" | "if" | "then" | "else" => return None,
-                "minItems" if !matches!(value.get(), "0" | "1") => return None,
-                "additionalProperties" if value.get() != "false" => return None,
-                "properties" | "$defs" | "definitions" => {
+                "minItems" if !matches!(value.text, "0" | "1") => return None,
+                "additionalProperties" if value.text != "false" => return None,
+                "properties" | "$defs" | "definitions" if value.is_object() => {
                     self.out.push('{');
-                    for (name, schema) in json::pairs(value.get()).ok()? {
-                        self.key(&name);
+                    for (name, schema) in value.pairs() {
+                        push_key(&mut self.out, name);
                         self.schema(schema)?;
                     }
                     self.out.push('}');
                 }
-                "items" if value.get().starts_with('[') => return None,
+                "properties" | "$defs" | "definitions" => return None,
+                "items" if value.text.starts_with('[') => return None,
                 "items" => self.schema(value)?,
                 "anyOf" | "allOf" => {
                     self.out.push('[');
-                    for (index, schema) in list(value).into_iter().enumerate() {
+                    for (index, schema) in value.list().iter().enumerate() {
                         if index > 0 {
                             self.out.push(',');
                         }
@@ -326,24 +182,15 @@ impl Closing {
                     }
                     self.out.push(']');
                 }
-                _ => self.out.push_str(value.get()),
+                _ => self.out.push_str(value.text),
             }
         }
         if is_object && !is_closed {
             self.changed = true;
-            self.key("additionalProperties");
-            self.out.push_str("false");
+            push_pair(&mut self.out, "additionalProperties", "false");
         }
         self.out.push('}');
         Some(())
-    }
-
-    fn key(&mut self, key: &str) {
-        if !self.out.ends_with('{') {
-            self.out.push(',');
-        }
-        push_string(&mut self.out, key);
-        self.out.push(':');
     }
 }
 
@@ -382,6 +229,25 @@ mod tests {
                 r#"{"type":"object","z":1}"#,
             ),
             (r#"{"type":"object","anyOf":[]}"#, nothing),
+            (r#"{"type":"\u006fbject"}"#, r#"{"type":"\u006fbject"}"#),
+            // An alternative that says nothing makes none of the others narrower.
+            (
+                r#"{"anyOf":[true,{"properties":{"a":{"type":"string"}},"required":["a"]}]}"#,
+                r#"{"type":"object","properties":{"a":{"anyOf":[{"type":"string"},{}]}}}"#,
+            ),
+            (
+                r#"{"anyOf":[{"properties":{"k":{"const":1}}},{"properties":{"k":{"const":2}}},{"properties":{"k":{"const":3}}},{"properties":{"k":{"const":2}}}]}"#,
+                r#"{"type":"object","properties":{"k":{"anyOf":[{"const":1},{"const":2},{"const":3}]}}}"#,
+            ),
+            (
+                r##"{"$ref":"#/x/a~1b%20c/0","x":{"a/b c":[{"properties":{"a":{}}}]}}"##,
+                r##"{"type":"object","properties":{"a":{}},"x":{"a/b c":[{"properties":{"a":{}}}]}}"##,
+            ),
+            // References to what is not there any more.
+            (
+                r##"{"anyOf":[{"properties":{"a":{"type":"string"},"b":{"$ref":"#/anyOf/0/properties/a"}}}],"$defs":{"C":{}}}"##,
+                r##"{"type":"object","properties":{"a":{"type":"string"},"b":{"$ref":"#/$defs/root/anyOf/0/properties/a"}},"$defs":{"C":{},"root":{"anyOf":[{"properties":{"a":{"type":"string"},"b":{"$ref":"#/$defs/root/anyOf/0/properties/a"}}}]}}}"##,
+            ),
             (
                 r##"{"$ref":"#/$defs/A","$defs":{"A":{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]}}}"##,
                 r##"{"type":"object","properties":{"a":{"type":"string"}},"required":["a"],"$defs":{"A":{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]}}}"##,
@@ -409,6 +275,45 @@ mod tests {
         ] {
             assert_eq!(normalised(schema), None, "{schema}");
         }
+    }
+
+    #[test]
+    fn references_to_nothing() {
+        for reference in ["#/$defs/B", "#A", "A", "#/%zz", "#/$defs/A/x"] {
+            let schema = format!(r##"{{"$ref":"{reference}","$defs":{{"A":{{}}}}}}"##);
+            assert_eq!(normalised(&schema), None, "{schema}");
+        }
+    }
+
+    /// Time and length grow with the schema.
+    #[test]
+    fn large_combinations() {
+        let names: Vec<String> = (0..40_000).map(|n| format!("\"n{n}\"")).collect();
+        let required = names.join(",");
+        assert_eq!(
+            normalised(&format!(r#"{{"anyOf":[{{"required":[{required}]}}]}}"#)),
+            None
+        );
+        let alternatives: Vec<String> = (0..1000)
+            .map(|n| format!(r#"{{"properties":{{"k":{{"const":{n}}}}},"required":["k"]}}"#))
+            .collect();
+        let union = format!(r#"{{"oneOf":[{}]}}"#, alternatives.join(","));
+        let flat = normalised(&union).unwrap();
+        assert!(flat.len() < union.len());
+        // The same long schema in each of many alternatives.
+        let long = "x".repeat(10_000);
+        let alternatives: Vec<String> = (0..1000)
+            .map(|n| {
+                format!(
+                    r##"{{"allOf":[{{"$ref":"#/$defs/A"}}],"properties":{{"k":{{"const":{n}}}}}}}"##
+                )
+            })
+            .collect();
+        let union = format!(
+            r#"{{"oneOf":[{}],"$defs":{{"A":{{"properties":{{"k":{{"title":"{long}"}}}}}}}}}}"#,
+            alternatives.join(",")
+        );
+        assert_eq!(normalised(&union), None);
     }
 
     #[test]

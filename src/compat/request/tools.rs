@@ -13,7 +13,7 @@ use super::names::Names;
 use super::parts::Desk;
 use super::path::{At, Excerpt};
 use super::schema;
-use crate::compat::family::Schemas;
+use crate::compat::family::{Family, Schemas};
 use crate::reject::Rejection;
 
 /// Where some clients put the marker of a cache point.
@@ -29,6 +29,8 @@ pub(super) struct Tools<'n> {
     pub(super) choice: Choice<'n>,
     /// They came as `functions`.
     pub(super) legacy: bool,
+    /// The answer is to be a call.
+    is_forced: bool,
 }
 
 #[derive(Debug)]
@@ -93,11 +95,17 @@ impl<'n> Tools<'n> {
             let at = at.index(index);
             list.push(settle(function, &at, legacy, &mut strict, desk, names)?);
         }
-        let choice = choice::read(parameters)?;
+        let (choice, beside) = choice::read(parameters)?;
         let known: Vec<&str> = list.iter().map(|given: &Given<'_>| given.name).collect();
         choice.check(&known)?;
+        if let Some(beside) = beside {
+            beside.check(&known)?;
+            let text = "'tool_choice' is there too; leave 'function_call' out.";
+            desk.ignored.add(&At::parameter(beside.param()), text)?;
+        }
         Ok(Self {
             list,
+            is_forced: choice.is_forced(),
             choice,
             legacy,
         })
@@ -107,18 +115,23 @@ impl<'n> Tools<'n> {
         !self.list.is_empty()
     }
 
-    /// Whether the answer has to be a call.
-    pub(super) fn must_call(&self) -> bool {
-        self.choice.is_forced()
+    /// Whether `family` is to be made to call a tool, and can be, unless it thinks.
+    pub(super) fn must_call(&self, family: &Family) -> bool {
+        self.is_forced && family.forced_tool
+    }
+
+    /// Whether a call would not be the client's.
+    pub(super) fn none_may_be_called(&self) -> bool {
+        self.list.is_empty() || self.choice.is_never()
     }
 
     /// What Converse is told of tools: these, those that the history calls, and `format`, which
-    /// stands in for a format of the answer.
+    /// stands in for a format of the answer. `forced`: the model is made to call a tool.
     pub(super) fn config(
         mut self,
         called: Vec<Cow<'n, str>>,
         format: Option<FormatTool<'n>>,
-        thinking: bool,
+        forced: bool,
         desk: &mut Desk,
         names: &mut Names<'n>,
     ) -> Result<Option<ToolConfig<'n>>, Rejection> {
@@ -126,7 +139,7 @@ impl<'n> Tools<'n> {
         if let Kind::Allowed { names, .. } = &self.choice.kind {
             self.list.retain(|given| names.contains(&given.name));
         }
-        if self.choice.kind == Kind::Never {
+        if self.choice.is_never() {
             if format.is_some() || called.is_empty() {
                 self.list.clear();
             } else {
@@ -135,29 +148,27 @@ impl<'n> Tools<'n> {
                 desk.ignored.add(&choice_at, text)?;
             }
         }
-        let mut forced = match self.choice.kind {
-            Kind::Required | Kind::Allowed { required: true, .. } => Some(ToolChoice::Any {}),
-            Kind::Tool(name) => Some(ToolChoice::Tool {
-                name: names.send(name),
-            }),
-            _ => None,
-        };
         let own = !self.list.is_empty();
-        if forced.is_some() && (!desk.family.forced_tool || thinking) {
-            let text = match thinking {
+        if self.is_forced && !forced {
+            let text = match desk.family.forced_tool {
                 true => "no tool can be forced while the model reasons.",
                 false => "this model cannot be made to call a tool.",
             };
             desk.ignored.add(&choice_at, text)?;
-            forced = None;
         }
+        let mut tool_choice = forced.then(|| match self.choice.kind {
+            Kind::Tool(name) => ToolChoice::Tool {
+                name: names.send(name),
+            },
+            _ => ToolChoice::Any {},
+        });
         let mut tools = Vec::with_capacity(self.list.len() + 1);
         for Given { spec, cache, .. } in self.list {
             tools.push(Tool::Spec(spec));
             tools.extend(cache.map(Tool::CachePoint));
         }
         if let Some(format) = format {
-            forced = Some(match own {
+            tool_choice = Some(match own {
                 true => ToolChoice::Any {},
                 false => ToolChoice::Tool {
                     name: Cow::Owned(format.name.clone()),
@@ -169,10 +180,7 @@ impl<'n> Tools<'n> {
             // What the history calls has to be known.
             tools.extend(called.into_iter().map(placeholder));
         }
-        Ok((!tools.is_empty()).then_some(ToolConfig {
-            tools,
-            tool_choice: forced,
-        }))
+        Ok((!tools.is_empty()).then_some(ToolConfig { tools, tool_choice }))
     }
 }
 

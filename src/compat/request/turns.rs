@@ -20,7 +20,33 @@ pub(super) fn finish<'n>(turns: &mut Vec<Turn<'n>>, family: &Family) {
             turn.content.push(Block::Text(Words::plain(FILLER)));
         }
     }
+    turns.iter_mut().for_each(order_answer);
     trim_prefill(turns);
+}
+
+/// An answer of several messages has its reasoning first and its calls last, as each of them had.
+fn order_answer(turn: &mut Turn<'_>) {
+    if turn.role != Role::Assistant {
+        return;
+    }
+    let mut last = 0;
+    let mut rank = |block: &Block<'_>| {
+        last = match block {
+            Block::ReasoningContent(_) => 0,
+            Block::ToolUse(_) => 2,
+            // It belongs to what is before.
+            Block::CachePoint(_) => last,
+            _ => 1,
+        };
+        last
+    };
+    if turn.content.iter().map(&mut rank).is_sorted() {
+        return;
+    }
+    let blocks = std::mem::take(&mut turn.content).into_iter();
+    let mut blocks: Vec<(u8, Block<'_>)> = blocks.map(|block| (rank(&block), block)).collect();
+    blocks.sort_by_key(|(rank, _)| *rank);
+    turn.content = blocks.into_iter().map(|(_, block)| block).collect();
 }
 
 /// Whether this is the turn that [`separate_results`] puts in.
@@ -79,7 +105,9 @@ fn trim_prefill(turns: &mut [Turn<'_>]) {
     let Some(turn) = turns.last_mut().filter(|turn| turn.role == Role::Assistant) else {
         return;
     };
-    if let Some(Block::Text(text)) = turn.content.last_mut() {
+    let mut blocks = turn.content.iter_mut().rev();
+    let last = blocks.find(|block| !matches!(block, Block::CachePoint(_)));
+    if let Some(Block::Text(text)) = last {
         text.trim_end();
     }
 }

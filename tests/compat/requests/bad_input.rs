@@ -186,7 +186,8 @@ fn numbers_at_the_edge() {
     ] {
         let translation = Translation::of(body(parameter).as_bytes(), &Policy::new()).unwrap();
         let expected = format!(r#""inferenceConfig":{expected}}}"#);
-        let body = std::str::from_utf8(translation.body()).unwrap();
+        let body = translation.body();
+        let body = std::str::from_utf8(&body).unwrap();
         assert!(body.ends_with(&expected), "{body}");
     }
 }
@@ -198,7 +199,8 @@ fn escaped_base64() {
         r#"{{{MODEL}, "messages": [{{"role": "user", "content": [{{"type": "image_url", "image_url": {{"url": "data:image\/png;base64,\/9j\u002bQQ\u003d\n="}}}}]}}]}}"#
     );
     let translation = Translation::of(body.as_bytes(), &Policy::new()).unwrap();
-    let body = std::str::from_utf8(translation.body()).unwrap();
+    let body = translation.body();
+    let body = std::str::from_utf8(&body).unwrap();
     assert!(body.contains(r#"{"bytes":"/9j+QQ=="}"#), "{body}");
 }
 
@@ -281,4 +283,25 @@ fn broken_everywhere() {
             }
         }
     }
+}
+
+/// Ten megabytes of an image pass through as a slice of the request.
+#[test]
+fn a_large_image_is_not_copied() {
+    let image = "A".repeat(10 << 20);
+    let request = bytes::Bytes::from(format!(
+        r#"{{{MODEL}, "messages": [{{"role": "user", "content": [{{"type": "image_url", "image_url": {{"url": "data:image/png;base64,{image}"}}}}]}}]}}"#
+    ));
+    drop(image);
+    let mut translated = None;
+    let counted = allocation_counter::measure(|| {
+        translated = Translation::of_bytes(&request, &Policy::new()).ok();
+    });
+    let translation = translated.unwrap();
+    assert!(counted.bytes_max < 128 * 1024, "{counted:?}");
+    let frames: Vec<_> = translation.frames().frames().collect();
+    assert_eq!(frames.len(), 3);
+    assert_eq!(translation.frames().len(), translation.body().len() as u64);
+    let copied = Translation::of(&request, &Policy::new()).unwrap();
+    assert_eq!(copied.body(), translation.body());
 }

@@ -20,7 +20,7 @@ fn config() -> Config {
 
 /// A translation that Bedrock takes.
 fn is_fine(request: &Value, translation: &Translation) -> Result<(), TestCaseError> {
-    let converse: Value = serde_json::from_slice(translation.body()).unwrap();
+    let converse: Value = serde_json::from_slice(&translation.body()).unwrap();
     let problems = rules::problems(&converse);
     prop_assert!(problems.is_empty(), "{problems:?}\n{request}\n{converse}");
     for name in translation.dropped() {

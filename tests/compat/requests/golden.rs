@@ -77,7 +77,8 @@ impl Pair {
                     .then(|| format!("{found:?}: {rejection}"));
             }
         };
-        let body = std::str::from_utf8(translation.body()).unwrap();
+        let body = translation.body();
+        let body = std::str::from_utf8(&body).unwrap();
         let Some(expected) = &self.converse else {
             return Some(format!("not refused: {body}"));
         };
