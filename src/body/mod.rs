@@ -68,6 +68,22 @@ impl Buffered {
         self.first.iter().chain(self.rest.iter().flatten())
     }
 
+    /// All of it in one piece; copied only if it came in several.
+    #[cfg(feature = "compat")]
+    pub(crate) fn into_bytes(self) -> Bytes {
+        match (self.first, self.rest) {
+            (None, None) => Bytes::new(),
+            (Some(only), None) => only,
+            (first, rest) => {
+                let frames: Vec<Bytes> = first
+                    .into_iter()
+                    .chain(rest.into_iter().flatten())
+                    .collect();
+                frames.concat().into()
+            }
+        }
+    }
+
     /// The frame that came last, of those not yet read.
     #[cfg(feature = "sign")]
     pub(crate) fn last(&self) -> Option<&Bytes> {

@@ -94,7 +94,7 @@ impl<R> Collecting<R> {
         }
         match end {
             End::Cut => Err(OpenAiError::of_cut_stream()),
-            _ if !self.is_answer => Err(OpenAiError::of_unexpected_answer(headers, &self.read)),
+            _ if !self.is_answer => Err(OpenAiError::of_unexpected_answer(&self.read)),
             End::TooLong => Err(OpenAiError::of_long_answer(asked.settings.answer_limit)),
             End::Whole => {
                 let id = head::answer_id(headers);

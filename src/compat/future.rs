@@ -20,7 +20,7 @@ use super::head;
 use super::layer::Settings;
 use super::reading::{Encoding, Reading};
 use super::translation::Translation;
-use crate::body::{BoxError, Buffered, CollectError, RequestBody, ResponseBody};
+use crate::body::{BoxError, CollectError, RequestBody, ResponseBody};
 use crate::context::Context;
 use crate::reject::{Drain, Manner, Rejection, RejectionKind};
 

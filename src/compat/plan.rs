@@ -17,11 +17,11 @@ pub(super) struct Plan {
     pub(super) format_tool: Option<String>,
     /// The tools were given as `functions`, so that a call is given as `function_call`.
     pub(super) legacy_functions: bool,
-    /// The model must not call a tool: the client gave none, or chose `none`, and tools were sent all
-    /// the same since the history has calls of them. A call in the answer is not the client's.
-    /// (`format_tool` is none of these.)
-    #[allow(dead_code)] // until the answer's side reads it
+    /// No call may be given: the client chose `none`, or gave no tools, and tools were sent all the
+    /// same since the history has calls of them. `format_tool` is none of these.
     pub(super) no_calls: bool,
+    /// The answer is to be JSON: text that is none does not stand beside a call.
+    pub(super) holds_text: bool,
     /// Parameters that have no counterpart and were left out.
     pub(super) dropped: Vec<Cow<'static, str>>,
 }

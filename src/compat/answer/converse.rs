@@ -25,6 +25,10 @@ pub(super) struct Answer<'a> {
     pub(super) additional_model_response_fields: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) metrics: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) trace: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) performance_config: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -233,4 +237,8 @@ pub(super) struct Metadata<'a> {
     pub(super) service_tier: Option<ServiceTier<'a>>,
     #[serde(borrow)]
     pub(super) metrics: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) trace: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) performance_config: Option<&'a RawValue>,
 }

@@ -5,8 +5,9 @@ use serde_json::value::RawValue;
 
 use super::citations::Annotations;
 use super::converse::{Block, ReasoningText, ToolUse};
+use super::embedded::write_embedded;
 use super::finish::Called;
-use super::text::{Quoted, write_embedded, write_string};
+use super::text::{Quoted, write_string};
 use super::thinking::Thinking;
 use crate::compat::plan::Plan;
 
@@ -26,8 +27,8 @@ impl<'a> Parts<'a> {
             formatted: None,
         };
         parts.formatted = parts
-            .client_tools()
-            .find(|tool| is_format_tool(tool.name, plan));
+            .tools()
+            .find(|tool| !tool.is_of_server() && is_format_tool(tool.name, plan));
         parts
     }
 
@@ -45,7 +46,7 @@ impl<'a> Parts<'a> {
         out.put_slice(b"{\"role\":\"assistant\",\"content\":");
         self.write_content(out);
         out.put_slice(b",\"refusal\":null");
-        if self.formatted.is_none() {
+        if self.formatted.is_none() && !self.text_is_dropped() {
             self.write_annotations(out);
         }
         match self.called() {
@@ -62,13 +63,27 @@ impl<'a> Parts<'a> {
             out.put_slice(b"\"");
             write_arguments(tool.input, out);
             out.put_slice(b"\"");
-        } else if self.calls().next().is_some() && self.texts().all(Quoted::is_empty) {
+        } else if self.text_is_dropped()
+            || self.calls().next().is_some() && self.texts().all(Quoted::is_empty)
+        {
             out.put_slice(b"null");
         } else {
             out.put_slice(b"\"");
             self.texts().for_each(|text| text.write(out));
             out.put_slice(b"\"");
         }
+    }
+
+    /// The text stands beside a call, and is not in the format that was asked for.
+    fn text_is_dropped(&self) -> bool {
+        let has_format_tool = self.plan.format_tool.is_some();
+        if !(has_format_tool || self.plan.holds_text) || self.calls().next().is_none() {
+            return false;
+        }
+        let is_call = |block: &Block<'_>| block.tool_use.as_ref().is_some_and(|t| self.is_call(t));
+        let before = self.blocks.iter().take_while(|block| !is_call(block));
+        let text = before.flat_map(texts_of).map(Quoted::as_written);
+        has_format_tool || !begins_object(text.map(str::as_bytes))
     }
 
     fn write_annotations(&self, out: &mut Vec<u8>) {
@@ -156,16 +171,16 @@ impl<'a> Parts<'a> {
 
     /// What the model wants of the client.
     fn calls(&self) -> impl Iterator<Item = &'a ToolUse<'a>> {
-        self.client_tools()
-            .filter(|tool| !is_format_tool(tool.name, self.plan))
+        self.tools().filter(|tool| self.is_call(tool))
     }
 
-    fn client_tools(&self) -> impl Iterator<Item = &'a ToolUse<'a>> + use<'a> {
-        let tools = self
-            .blocks
-            .iter()
-            .filter_map(|block| block.tool_use.as_ref());
-        tools.filter(|tool| !tool.is_of_server())
+    fn is_call(&self, tool: &ToolUse<'_>) -> bool {
+        !self.plan.no_calls && !tool.is_of_server() && !is_format_tool(tool.name, self.plan)
+    }
+
+    fn tools(&self) -> impl Iterator<Item = &'a ToolUse<'a>> + use<'a> {
+        let blocks = self.blocks.iter();
+        blocks.filter_map(|block| block.tool_use.as_ref())
     }
 }
 
@@ -174,6 +189,21 @@ fn texts_of<'a>(block: &Block<'a>) -> impl Iterator<Item = Quoted<'a>> {
     let cited = cited.and_then(|cited| cited.content.as_ref());
     let cited = cited.into_iter().flatten().filter_map(|part| part.text);
     block.text.into_iter().chain(cited)
+}
+
+/// Whether a text, as it is written in JSON strings, begins as a JSON object does.
+pub(super) fn begins_object<'a>(text: impl IntoIterator<Item = &'a [u8]>) -> bool {
+    for piece in text {
+        let mut rest = piece;
+        loop {
+            rest = match rest {
+                [] => break,
+                [b' ', after @ ..] | [b'\\', b'n' | b'r' | b't', after @ ..] => after,
+                [first, ..] => return *first == b'{',
+            };
+        }
+    }
+    false
 }
 
 /// Whether a call of this tool is the answer itself.

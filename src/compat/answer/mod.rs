@@ -5,6 +5,8 @@
 //! | `text`, `citationsContent.content` | `content`: all of them, one after the other, nothing between |
 //! | `toolUse` | `tool_calls`, numbered among themselves; `arguments` is compact JSON in the model's order of keys, `{}` if there was none. `content` is null if there is no text. For a request with `functions`: `function_call`, the first only |
 //! | `toolUse` of the tool that stands in for a `response_format` | `content`, in place of the model's text |
+//! | `toolUse`, where the request said `tool_choice: none` | left out; `finish_reason` is `stop` |
+//! | text beside a `toolUse`, where the request has a `response_format` | left out unless it is the JSON that was asked for: clients parse all content there is |
 //! | `toolUse` of type `server_tool_use`, `toolResult`, `image`, whatever comes | left out |
 //! | `reasoningContent` | `reasoning_content`, the text; `thinking_blocks`, `[{"type":"thinking","thinking","signature"?},{"type":"redacted_thinking","data"}]`, which can be sent back |
 //! | citation of a page of the web | an `annotations` entry of type `url_citation`, whose indices are those of the cited text, in characters; other citations are left out |
@@ -15,6 +17,7 @@
 //! | `malformed_model_output`, `malformed_tool_use`, whatever comes | `stop` |
 //! | `usage` | `prompt_tokens` with what was read from and written to the cache, `completion_tokens`, `total_tokens`, `prompt_tokens_details` of `cached_tokens` and `cache_write_tokens`; left out where Converse does not tell |
 //! | `serviceTier` | `service_tier`, if OpenAI has such a one |
+//! | `additionalModelResponseFields`, `trace`, `performanceConfig` | the same, beside `choices` |
 //!
 //! Where the reason of Converse's is not the first of its row, or the row has no better one,
 //! `native_finish_reason` beside `finish_reason` tells it: only `end_turn`, `max_tokens` and a
@@ -25,13 +28,20 @@
 //! `messageStart` gives the role, `messageStop` the `finish_reason` and `metadata` the usage, if it
 //! was asked for. `annotations` and `thinking_blocks` each come in one piece before the
 //! `finish_reason`, since the OpenAI SDKs put lists together from pieces in different ways. Text
-//! is held back to the end only where a tool stands in for a `response_format`, since it is left
-//! out if that tool is called after it.
+//! is held back to the end only where the request has a `response_format`, since it is left out if
+//! a tool is called after it; JSON goes out at once, unless a tool stands in for the format.
+//!
+//! `additionalModelResponseFields` is beside the `finish_reason`; `trace` and `performanceConfig`
+//! come with the usage. If that was not asked for, they are in a chunk after the `finish_reason`
+//! whose delta is empty: `choices: []`, which many clients do not expect unless they have asked for
+//! usage, is not sent to them.
 
 mod chunks;
 mod citations;
 mod converse;
+mod embedded;
 mod event;
+mod extras;
 mod finish;
 mod message;
 mod sse;
@@ -42,10 +52,9 @@ mod usage;
 
 use std::io::Write as _;
 
-use http::HeaderMap;
-
 pub use self::chunks::Chunks;
 use self::converse::Answer;
+use self::extras::Extras;
 use self::message::Parts;
 pub(super) use self::text::write_string;
 use self::usage::Usage;
@@ -60,7 +69,7 @@ pub(super) fn completion(
     id: &str,
     created: u64,
 ) -> Result<(Vec<u8>, Told), OpenAiError> {
-    let unexpected = || OpenAiError::of_unexpected_answer(&HeaderMap::new(), answer);
+    let unexpected = || OpenAiError::of_unexpected_answer(answer);
     let text = std::str::from_utf8(answer).map_err(|_| unexpected())?;
     let read: Answer<'_> = serde_json::from_str(text).map_err(|_| unexpected())?;
     let message = read.output.and_then(|output| output.message);
@@ -100,6 +109,12 @@ pub(super) fn completion(
         out.extend_from_slice(b",\"service_tier\":");
         write_string(tier, &mut out);
     }
+    let extras = Extras {
+        additional_fields: read.additional_model_response_fields,
+        trace: read.trace,
+        performance_config: read.performance_config,
+    };
+    extras.write(&mut out);
     out.push(b'}');
 
     let mut told = Told::default();

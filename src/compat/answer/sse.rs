@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use bytes::{BufMut, BytesMut};
 
+use super::extras::Extras;
 use super::text::{Quoted, write_string};
 use super::tools::Kind;
 use super::usage::Usage;
@@ -86,20 +87,32 @@ impl Writer {
         out.put_slice(self.tail());
     }
 
-    /// The last chunk with a choice; `write` appends what follows its `logprobs`.
-    pub(super) fn finish(&self, out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
+    /// A chunk without news of the message; `write` appends what follows its `logprobs`.
+    pub(super) fn finish(
+        &self,
+        extras: Extras<'_>,
+        out: &mut BytesMut,
+        write: impl FnOnce(&mut BytesMut),
+    ) {
         out.put_slice(&self.head);
         out.put_slice(b"},\"logprobs\":null,");
         write(out);
-        out.put_slice(if self.include_usage {
-            b"}],\"usage\":null}\n\n"
-        } else {
-            b"}]}\n\n"
-        });
+        out.put_slice(b"}]");
+        extras.write(out);
+        if self.include_usage {
+            out.put_slice(b",\"usage\":null");
+        }
+        out.put_slice(b"}\n\n");
     }
 
-    /// The chunk after that one; nothing and `false` if the usage is not known.
-    pub(super) fn usage(&self, usage: &Usage, tier: Option<&str>, out: &mut BytesMut) -> bool {
+    /// The last chunk; nothing and `false` if the usage is not known.
+    pub(super) fn usage(
+        &self,
+        usage: &Usage,
+        tier: Option<&str>,
+        extras: Extras<'_>,
+        out: &mut BytesMut,
+    ) -> bool {
         let before = out.len();
         out.put_slice(self.head.get(..self.common).unwrap_or_default());
         out.put_slice(b"\"choices\":[],\"usage\":");
@@ -111,6 +124,7 @@ impl Writer {
             out.put_slice(b",\"service_tier\":");
             write_string(tier, out);
         }
+        extras.write(out);
         out.put_slice(b"}\n\n");
         true
     }

@@ -393,3 +393,195 @@ fn debug_output_has_nothing_of_the_message() {
     }
     assert!(!format!("{chunks:?}").contains("hush"));
 }
+
+#[test]
+fn what_openai_has_no_place_for_is_passed_on() {
+    let fields = json!({"stop_sequence": "END", "b": [1, "\u{2028}"], "a": {}});
+    let trace = json!({"guardrail": {"inputAssessment": {"id": {"topicPolicy": {}}}}});
+    let config = json!({"latency": "optimized"});
+
+    let mut answer = answer(&json!([{"text": "a"}]), "end_turn");
+    answer["additionalModelResponseFields"] = fields.clone();
+    answer["trace"] = trace.clone();
+    answer["performanceConfig"] = config.clone();
+    let pretty = serde_json::to_vec_pretty(&answer).unwrap();
+    let (json, _) = completion(&pretty, &plan(), "1", 7).unwrap();
+    assert!(!json.contains(&b'\n'));
+    let completion: Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(completion["additionalModelResponseFields"], fields);
+    assert_eq!(completion["trace"], trace);
+    assert_eq!(completion["performanceConfig"], config);
+
+    let usage = json!({"inputTokens": 1, "outputTokens": 2});
+    for (include_usage, usage) in [(true, &usage), (true, &Value::Null), (false, &usage)] {
+        let plan = Plan {
+            include_usage,
+            ..plan()
+        };
+        let events = [
+            start(),
+            delta(0, json!({"text": "a"})),
+            (
+                "messageStop",
+                json!({"stopReason": "end_turn", "additionalModelResponseFields": fields}),
+            ),
+            (
+                "metadata",
+                json!({"usage": usage, "trace": trace, "performanceConfig": config}),
+            ),
+        ];
+        let (chunks, result) = streamed(&events, &plan);
+        result.unwrap();
+        let [_, _, stop, last, done] = &chunks[..] else {
+            panic!("{chunks:?}");
+        };
+        assert_eq!(done, "[DONE]");
+        assert_eq!(stop["choices"][0]["finish_reason"], "stop");
+        assert_eq!(stop["additionalModelResponseFields"], fields);
+        assert_eq!(last["trace"], trace);
+        assert_eq!(last["performanceConfig"], config);
+        if include_usage && usage.is_object() {
+            assert_eq!(last["choices"], json!([]));
+            assert_eq!(last["usage"]["total_tokens"], 3);
+        } else {
+            // Clients that have not asked for usage look for a choice in each chunk.
+            assert_eq!(last["choices"][0]["delta"], json!({}));
+            assert_eq!(last["choices"][0]["finish_reason"], Value::Null);
+        }
+    }
+}
+
+#[test]
+fn no_call_is_given_where_none_may_be() {
+    let plan = Plan {
+        no_calls: true,
+        ..plan()
+    };
+    for (content, text) in [
+        (
+            json!([{"text": "I look."}, call("weather", &json!({}))]),
+            "I look.",
+        ),
+        (json!([call("weather", &json!({}))]), ""),
+    ] {
+        let choice = choice(&content, "tool_use", &plan);
+        assert_eq!(choice["message"]["content"], text);
+        assert!(choice["message"].get("tool_calls").is_none());
+        assert_eq!(choice["finish_reason"], "stop");
+        assert_eq!(choice["native_finish_reason"], "tool_use");
+    }
+
+    let events = [
+        start(),
+        delta(0, json!({"text": "I look."})),
+        close(0),
+        tool(1, "weather"),
+        delta(1, json!({"toolUse": {"input": "{}"}})),
+        close(1),
+        stop("tool_use"),
+    ];
+    let (chunks, result) = streamed(&events, &plan);
+    result.unwrap();
+    assert_eq!(content(&chunks), "I look.");
+    assert_eq!(chunks.len(), 4);
+    assert_eq!(finish_reasons(&chunks), ["stop"]);
+    assert_eq!(chunks[2]["choices"][0]["native_finish_reason"], "tool_use");
+}
+
+/// Clients parse the content of such an answer, if there is any.
+#[test]
+fn text_does_not_stand_beside_a_call_where_json_was_asked_for() {
+    let native = Plan {
+        holds_text: true,
+        ..plan()
+    };
+    let looks = "I look \u{2028} it up.";
+    let json = "\n {\"a\": 1}";
+    for (plan, text, is_called, expected) in [
+        (&native, looks, true, None),
+        (&native, looks, false, Some(looks)),
+        (&native, json, true, Some(json)),
+        (&native, json, false, Some(json)),
+        (&native, " \n", true, None),
+        (&format_plan(), looks, true, None),
+        (&format_plan(), looks, false, Some(looks)),
+        (&format_plan(), json, true, None),
+        (&plan(), looks, true, Some(looks)),
+    ] {
+        let mut blocks = vec![json!({ "text": text })];
+        let (head, tail) = text.split_at(2);
+        let mut events = vec![
+            start(),
+            delta(0, json!({ "text": head })),
+            delta(0, json!({ "text": tail })),
+            close(0),
+        ];
+        let mut reason = "end_turn";
+        if is_called {
+            reason = "tool_use";
+            blocks.push(call("weather", &json!({})));
+            events.extend([tool(1, "weather"), close(1)]);
+        }
+        events.push(stop(reason));
+
+        let choice = choice(&Value::from(blocks), reason, plan);
+        assert_eq!(choice["message"]["content"].as_str(), expected, "{text}");
+        assert_eq!(choice["message"]["tool_calls"].is_array(), is_called);
+        let (chunks, result) = streamed(&events, plan);
+        result.unwrap();
+        assert_eq!(content(&chunks), expected.unwrap_or_default(), "{text}");
+        assert_eq!(finish_reasons(&chunks), [choice["finish_reason"].clone()]);
+    }
+}
+
+#[test]
+fn json_is_streamed_at_once() {
+    let plan = Plan {
+        holds_text: true,
+        ..plan()
+    };
+    let mut chunks = Chunks::new(plan, "1", 7);
+    let mut out = BytesMut::new();
+    let mut lengths = Vec::new();
+    for (event, payload) in [
+        start(),
+        delta(0, json!({"text": "\n"})),
+        delta(0, json!({"text": "{\"a\":"})),
+        delta(0, json!({"text": "1}"})),
+    ] {
+        chunks.push(&frame(event, &payload), &mut out).unwrap();
+        lengths.push(out.split().len());
+    }
+    let is_sent: Vec<_> = lengths.iter().map(|length| *length > 0).collect();
+    assert_eq!(is_sent, [true, false, true, true]);
+}
+
+#[test]
+fn halves_of_surrogate_pairs_do_not_spoil_arguments() {
+    let input = r#"{"a": "\ud83e", "b": "\ud83e\udd80"}"#;
+    let mended = json!({"a": "\u{fffd}", "b": "\u{1f980}"});
+    let text = format!(
+        r#"{{"output":{{"message":{{"content":[{{"toolUse":{{"toolUseId":"1","name":"n","input":{input}}}}}]}}}},"stopReason":"tool_use"}}"#
+    );
+    let (json, _) = completion(text.as_bytes(), &plan(), "1", 7).unwrap();
+    let completion: Value = serde_json::from_slice(&json).unwrap();
+    let call = &completion["choices"][0]["message"]["tool_calls"][0];
+    let arguments = call["function"]["arguments"].as_str().unwrap();
+    assert_eq!(serde_json::from_str::<Value>(arguments).unwrap(), mended);
+
+    for size in 1..input.len() {
+        let pieces = input.as_bytes().chunks(size);
+        let pieces = pieces.map(|piece| std::str::from_utf8(piece).unwrap());
+        let mut events = vec![start(), tool(0, "n")];
+        events.extend(pieces.map(|piece| delta(0, json!({"toolUse": {"input": piece}}))));
+        events.extend([close(0), stop("tool_use")]);
+        let (chunks, result) = streamed(&events, &plan());
+        result.unwrap();
+        let calls = chunks
+            .iter()
+            .map(|chunk| &chunk["choices"][0]["delta"]["tool_calls"][0]);
+        let arguments = calls.filter_map(|call| call["function"]["arguments"].as_str());
+        let arguments: String = arguments.collect();
+        assert_eq!(serde_json::from_str::<Value>(&arguments).unwrap(), mended);
+    }
+}

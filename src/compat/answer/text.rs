@@ -20,21 +20,26 @@ impl<'a> Quoted<'a> {
         self.0.is_empty()
     }
 
+    /// As it stands in its JSON text.
+    pub(super) fn as_written(self) -> &'a str {
+        self.0
+    }
+
     /// The bytes that [`write`](Self::write) will append, or a few less.
     pub(super) fn len(self) -> usize {
         self.0.len()
     }
 
-    /// What it says.
+    /// What it says; U+FFFD for half a surrogate pair.
     pub(super) fn decoded(self) -> Cow<'a, str> {
         if !self.0.contains('\\') {
             return Cow::Borrowed(self.0);
         }
-        let mut whole = String::with_capacity(self.0.len() + 2);
-        whole.push('"');
-        whole.push_str(self.0);
-        whole.push('"');
-        serde_json::from_str(&whole).map_or(Cow::Borrowed(self.0), Cow::Owned)
+        let mut whole = Vec::with_capacity(self.0.len() + 2);
+        whole.push(b'"');
+        self.write(&mut whole);
+        whole.push(b'"');
+        serde_json::from_slice(&whole).map_or(Cow::Borrowed(self.0), Cow::Owned)
     }
 
     /// Unicode characters, an escape being the one that it stands for.
@@ -55,34 +60,43 @@ impl<'a> Quoted<'a> {
     /// It is never more than one line, not even for those who break lines where Unicode does, and
     /// half a surrogate pair becomes U+FFFD, since many parsers refuse the whole text for it.
     pub(super) fn write(self, out: &mut impl BufMut) {
-        if self.0.is_ascii() && !self.0.contains("\\u") {
-            out.put_slice(self.0.as_bytes());
-        } else {
-            self.write_slowly(out);
-        }
-    }
-
-    fn write_slowly(self, out: &mut impl BufMut) {
-        const SPECIAL: [char; 4] = ['\\', '\u{85}', '\u{2028}', '\u{2029}'];
-        let mut rest = self.0;
-        while let Some(at) = rest.find(SPECIAL) {
-            let (plain, special) = rest.split_at(at);
-            out.put_slice(plain.as_bytes());
-            let (length, replaced) = match special.chars().next() {
-                Some('\u{85}') => ('\u{85}'.len_utf8(), Some("\\u0085")),
-                Some('\u{2028}') => ('\u{2028}'.len_utf8(), Some("\\u2028")),
-                Some('\u{2029}') => ('\u{2029}'.len_utf8(), Some("\\u2029")),
-                _ => {
-                    let (length, is_half) = escape_at(special);
+        let bytes = self.0.as_bytes();
+        let (mut from, mut written) = (0, 0);
+        while let Some(at) = special_from(from, bytes) {
+            let (length, replaced) = match bytes.get(at..).unwrap_or_default() {
+                [b'\\', b'u', ..] => {
+                    let (length, is_half) = self.0.get(at..).map_or((2, false), escape_at);
                     (length, is_half.then_some("\\ufffd"))
                 }
+                [b'\\', ..] => (2, None),
+                [0xC2, 0x85, ..] => (2, Some("\\u0085")),
+                [0xE2, 0x80, 0xA8, ..] => (3, Some("\\u2028")),
+                [0xE2, 0x80, 0xA9, ..] => (3, Some("\\u2029")),
+                _ => (1, None),
             };
-            let (escape, after) = special.split_at_checked(length).unwrap_or((special, ""));
-            out.put_slice(replaced.unwrap_or(escape).as_bytes());
-            rest = after;
+            from = at + length;
+            if let Some(replaced) = replaced {
+                out.put_slice(bytes.get(written..at).unwrap_or_default());
+                out.put_slice(replaced.as_bytes());
+                written = from;
+            }
         }
-        out.put_slice(rest.as_bytes());
+        out.put_slice(bytes.get(written..).unwrap_or_default());
     }
+}
+
+/// Where, not before `from`, a byte is that may begin what is not written as it is: a backslash,
+/// or a character that would break the line.
+fn special_from(from: usize, bytes: &[u8]) -> Option<usize> {
+    let is_special = |byte: &u8| matches!(byte, b'\\' | 0xC2 | 0xE2);
+    let rest = bytes.get(from..)?;
+    // Many at a time, which the compiler makes a few instructions of.
+    let (blocks, _) = rest.as_chunks::<16>();
+    let is_plain =
+        |block: &&[u8; 16]| !block.iter().fold(false, |any, byte| any | is_special(byte));
+    let plain = 16 * blocks.iter().take_while(is_plain).count();
+    let at = rest.get(plain..)?.iter().position(is_special)?;
+    Some(from + plain + at)
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Quoted<'a> {
@@ -128,55 +142,8 @@ pub(in super::super) fn write_string(text: &str, out: &mut impl BufMut) {
     }
 }
 
-/// Appends the JSON text `json`, without the whitespace between its tokens, as it is written
-/// inside a JSON string.
-pub(super) fn write_embedded(json: &str, out: &mut impl BufMut) {
-    let mut rest = json;
-    let mut in_string = false;
-    while let Some((plain, special, after)) = split_at_special(rest, in_string) {
-        out.put_slice(plain.as_bytes());
-        rest = after;
-        match special {
-            b'"' => {
-                in_string = !in_string;
-                out.put_slice(b"\\\"");
-            }
-            b'\\' => {
-                out.put_slice(b"\\\\");
-                // What it escapes goes along.
-                if let Some(after) = rest.strip_prefix(['"', '\\']) {
-                    let escaped = if rest.starts_with('"') {
-                        b"\\\""
-                    } else {
-                        b"\\\\"
-                    };
-                    out.put_slice(escaped);
-                    rest = after;
-                }
-            }
-            _ => {}
-        }
-    }
-    out.put_slice(rest.as_bytes());
-}
-
-/// Cuts `json` at the next quote, backslash or, outside of strings, whitespace.
-fn split_at_special(json: &str, in_string: bool) -> Option<(&str, u8, &str)> {
-    let at = json.bytes().position(|byte| match byte {
-        b'"' => true,
-        b'\\' => in_string,
-        b' ' | b'\n' | b'\r' | b'\t' => !in_string,
-        _ => false,
-    })?;
-    let (plain, rest) = json.split_at_checked(at)?;
-    let (special, after) = rest.split_at_checked(1)?;
-    Some((plain, *special.as_bytes().first()?, after))
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
 
     fn written(json: &str) -> String {
@@ -248,32 +215,6 @@ mod tests {
             let text: String = serde_json::from_str(json).unwrap();
             assert_eq!(quoted.chars(), text.chars().count() as u64, "{json}");
             assert_eq!(quoted.decoded(), text);
-        }
-    }
-
-    #[test]
-    fn embedded_json_is_compact_and_keeps_the_order_of_keys() {
-        let table = [
-            ("{}", "{}"),
-            (" { } ", "{}"),
-            (
-                "{\n  \"b\" : [ 1.0 , -2e5 ],\r\n\t\"a b\": \" x \\\" \\\\ \\n é \\u00e9\"\n}",
-                "{\"b\":[1.0,-2e5],\"a b\":\" x \\\" \\\\ \\n é \\u00e9\"}",
-            ),
-            (r#"{"a":"\\","b":"\\\""}"#, r#"{"a":"\\","b":"\\\""}"#),
-            ("null", "null"),
-        ];
-        for (json, expected) in table {
-            let mut out = vec![b'"'];
-            write_embedded(json, &mut out);
-            out.push(b'"');
-            let text: String = serde_json::from_slice(&out).unwrap();
-            assert_eq!(text, expected);
-            let (before, after): (Value, Value) = (
-                serde_json::from_str(json).unwrap(),
-                serde_json::from_str(&text).unwrap(),
-            );
-            assert_eq!(before, after);
         }
     }
 }

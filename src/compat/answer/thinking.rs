@@ -42,7 +42,7 @@ impl Thinking {
 
     /// `data` is base64. What follows padding is another block: two such texts are not one.
     pub(super) fn add_redacted(&mut self, index: u64, data: Quoted<'_>) {
-        let last = self.block(index);
+        let last = self.last(index).and_then(|at| self.blocks.get(at));
         if last.is_some_and(|block| block.redacted.ends_with(b"=")) {
             self.begin(index);
         }
@@ -77,21 +77,27 @@ impl Thinking {
         }
     }
 
-    /// The block at `index`, which is the last one or else a new one.
+    /// The block at `index`, the last of them if there are several; a new one if there is none.
     fn block(&mut self, index: u64) -> Option<&mut Block> {
-        if self.blocks.last().is_none_or(|block| block.index != index) {
-            self.begin(index);
-        }
-        self.blocks.last_mut()
+        let at = self.last(index).unwrap_or_else(|| self.begin(index));
+        self.blocks.get_mut(at)
     }
 
-    fn begin(&mut self, index: u64) {
-        self.blocks.push(Block {
+    fn last(&self, index: u64) -> Option<usize> {
+        self.blocks.iter().rposition(|block| block.index == index)
+    }
+
+    /// Begins a block after those at `index`, or after all.
+    fn begin(&mut self, index: u64) -> usize {
+        let at = self.last(index).map_or(self.blocks.len(), |at| at + 1);
+        let block = Block {
             index,
             text: Vec::new(),
             signature: Vec::new(),
             redacted: Vec::new(),
-        });
+        };
+        self.blocks.insert(at, block);
+        at
     }
 }
 
@@ -129,6 +135,30 @@ mod tests {
                 {"type": "redacted_thinking", "data": "CCCC"},
                 {"type": "thinking", "thinking": "", "signature": "only"},
                 {"type": "thinking", "thinking": "unsigned"},
+            ]})
+        );
+    }
+
+    #[test]
+    fn blocks_that_alternate_stay_whole() {
+        let mut thinking = Thinking::default();
+        thinking.add_text(3, quoted(r#""a""#));
+        thinking.add_redacted(1, quoted(r#""AA==""#));
+        thinking.add_text(3, quoted(r#""b""#));
+        thinking.add_text(4, quoted(r#""c""#));
+        thinking.add_redacted(1, quoted(r#""BB==""#));
+        thinking.add_signature(3, quoted(r#""sign""#));
+        let mut out = b"{".to_vec();
+        thinking.write(&mut out);
+        out.push(b'}');
+        let written: Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(
+            written,
+            json!({"thinking_blocks": [
+                {"type": "thinking", "thinking": "ab", "signature": "sign"},
+                {"type": "redacted_thinking", "data": "AA=="},
+                {"type": "redacted_thinking", "data": "BB=="},
+                {"type": "thinking", "thinking": "c"},
             ]})
         );
     }

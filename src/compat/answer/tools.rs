@@ -1,5 +1,10 @@
 //! The calls of a message that comes in pieces.
 
+use std::borrow::Cow;
+
+use super::embedded::Pieces;
+use super::text::Quoted;
+
 /// Which of them are open. Blocks come one after the other; if they ever do not, it does not
 /// matter.
 #[derive(Default)]
@@ -13,6 +18,7 @@ struct Tool {
     index: u64,
     kind: Kind,
     has_input: bool,
+    input: Pieces,
 }
 
 /// Where a tool's input goes.
@@ -22,7 +28,7 @@ pub(super) enum Kind {
     Call(u32),
     /// Into the content.
     Format,
-    /// Nowhere: the service itself runs it, or the client has asked for no more than one.
+    /// Nowhere: the service itself runs it, or the client has asked for no more than one, or none.
     Ignored,
 }
 
@@ -37,6 +43,7 @@ impl Tools {
             index,
             kind,
             has_input: false,
+            input: Pieces::default(),
         });
     }
 
@@ -46,22 +53,28 @@ impl Tools {
         self.calls = self.calls.saturating_add(1);
     }
 
-    pub(super) fn kind(&self, index: u64) -> Option<Kind> {
-        let tool = self.open.iter().find(|tool| tool.index == index);
-        tool.map(|tool| tool.kind)
+    /// Where a piece of input goes, and what there is to be told of it; `None` if its block is not
+    /// open.
+    pub(super) fn add_input<'a>(
+        &mut self,
+        index: u64,
+        piece: Quoted<'a>,
+    ) -> Option<(Kind, Cow<'a, str>)> {
+        let tool = self.open.iter_mut().find(|tool| tool.index == index)?;
+        tool.has_input |= !piece.is_empty();
+        Some((tool.kind, tool.input.push(piece)))
     }
 
-    pub(super) fn has_input(&mut self, index: u64) {
-        if let Some(tool) = self.open.iter_mut().find(|tool| tool.index == index) {
-            tool.has_input = true;
-        }
-    }
-
-    /// Closes the block; tells where its input would have gone, if there was none.
-    pub(super) fn close(&mut self, index: u64) -> Option<Kind> {
+    /// Closes the block; tells where its input goes, and what is left of it. An input that never
+    /// came is `{}`.
+    pub(super) fn close(&mut self, index: u64) -> Option<(Kind, Cow<'static, str>)> {
         let at = self.open.iter().position(|tool| tool.index == index)?;
         let tool = self.open.swap_remove(at);
-        (!tool.has_input).then_some(tool.kind)
+        let left = match tool.has_input {
+            true => tool.input.finish(),
+            false => Cow::Borrowed("{}"),
+        };
+        Some((tool.kind, left))
     }
 
     /// The index of a block that is still open.

@@ -117,7 +117,7 @@ impl OpenAiError {
     }
 
     /// Of an answer with a success status that is not what was asked for.
-    pub(super) fn of_unexpected_answer(_headers: &HeaderMap, body: &[u8]) -> Self {
+    pub(super) fn of_unexpected_answer(body: &[u8]) -> Self {
         let said = Said::in_body(body);
         match bare(&said.name) {
             "" => Self::of_upstream("the model's service gave an answer that cannot be read"),

@@ -314,9 +314,8 @@ fn nothing_of_the_owners_account_is_told() {
 
 #[test]
 fn answers_that_were_not_asked_for() {
-    let none = HeaderMap::new();
     let unknown = br#"{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}"#;
-    let error = OpenAiError::of_unexpected_answer(&none, unknown);
+    let error = OpenAiError::of_unexpected_answer(unknown);
     assert_eq!(
         (seen(&error), error.fault()),
         (NO_MODEL, "UnknownOperationException")
@@ -329,11 +328,11 @@ fn answers_that_were_not_asked_for() {
         b"[]",
         br#"{"message":"hello"}"#,
     ] {
-        let error = OpenAiError::of_unexpected_answer(&none, body);
+        let error = OpenAiError::of_unexpected_answer(body);
         assert_eq!((seen(&error), error.fault()), (UPSTREAM, ""));
     }
     let other = br#"{"Output":{"__type":"a#ThrottlingException"}}"#;
-    let error = OpenAiError::of_unexpected_answer(&none, other);
+    let error = OpenAiError::of_unexpected_answer(other);
     assert_eq!(
         (seen(&error), error.fault()),
         (THROTTLED, "ThrottlingException")

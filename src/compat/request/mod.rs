@@ -118,6 +118,7 @@ pub(super) fn translate(
         stream: stream.on,
         include_usage: stream.include_usage,
         format_tool: format_tool.as_ref().map(|tool| tool.name.clone()),
+        holds_text: output_config.is_some(),
         legacy_functions: tools.legacy,
         no_calls: tools.none_may_be_called(),
         ..Plan::default()

@@ -7,7 +7,7 @@ use bytes::{BufMut, BytesMut};
 use super::super::converse::{
     BlockDelta, BlockStart, Citation, ReasoningDelta, ToolUse, ToolUseDelta,
 };
-use super::super::message::{is_format_tool, write_name};
+use super::super::message::{begins_object, is_format_tool, write_name};
 use super::super::text::Quoted;
 use super::super::tools::Kind;
 use super::{Chunks, Text};
@@ -25,8 +25,8 @@ impl Chunks {
         if tool.is_of_server() {
             self.tools.open(index, Kind::Ignored);
         } else if is_format_tool(tool.name, &self.plan) {
-            let is_first = !matches!(self.text, Text::Dropped);
-            self.text = Text::Dropped;
+            let is_first = !matches!(self.text, Text::Replaced);
+            self.text = Text::Replaced;
             let kind = if is_first {
                 Kind::Format
             } else {
@@ -41,10 +41,13 @@ impl Chunks {
     fn call(&mut self, index: u64, tool: &ToolUse<'_>, out: &mut BytesMut) {
         let ordinal = self.tools.count();
         let (plan, writer) = (&self.plan, &self.writer);
-        if plan.legacy_functions && ordinal > 0 {
-            // There is room for one.
+        // There is room for one function.
+        if plan.no_calls || plan.legacy_functions && ordinal > 0 {
             self.tools.open(index, Kind::Ignored);
             return;
+        }
+        if let Text::Held(_) = self.text {
+            self.text = Text::Dropped;
         }
         writer.chunk(out, |out| {
             if plan.legacy_functions {
@@ -100,8 +103,11 @@ impl Chunks {
             Text::Held(held) => {
                 self.annotations.advance(text.chars());
                 text.write(held);
+                if self.plan.format_tool.is_none() && begins_object([&**held]) {
+                    self.send_held(out);
+                }
             }
-            Text::Dropped => {}
+            Text::Dropped | Text::Replaced => {}
         }
     }
 
@@ -111,16 +117,21 @@ impl Chunks {
         tool: &ToolUseDelta<'_>,
         out: &mut BytesMut,
     ) -> Result<(), OpenAiError> {
-        let Some(kind) = self.tools.kind(index) else {
+        let input = tool.input.unwrap_or_default();
+        let Some((kind, input)) = self.tools.add_input(index, input) else {
             // Of a call that has neither a name nor an id.
             return Err(OpenAiError::of_unreadable_stream());
         };
-        if let Some(input) = tool.input.filter(|input| !input.is_empty()) {
-            self.tools.has_input(index);
+        self.write_input(kind, &input, out);
+        Ok(())
+    }
+
+    fn write_input(&self, kind: Kind, input: &str, out: &mut BytesMut) {
+        if !input.is_empty() {
+            let input = Quoted::of_plain(input);
             self.writer
                 .input(kind, self.plan.legacy_functions, input, out);
         }
-        Ok(())
     }
 
     fn reason(&mut self, index: u64, reasoning: &ReasoningDelta<'_>, out: &mut BytesMut) {
@@ -139,7 +150,7 @@ impl Chunks {
     }
 
     fn cite(&mut self, citation: &Citation<'_>) {
-        if !matches!(self.text, Text::Dropped) {
+        if matches!(self.text, Text::Sent | Text::Held(_)) {
             self.annotations.note(citation, self.block.1);
         }
     }
@@ -158,12 +169,9 @@ impl Chunks {
         self.block.0 = None;
     }
 
-    /// A call without any input is one with none.
     pub(super) fn close_tool(&mut self, index: u64, out: &mut BytesMut) {
-        if let Some(kind) = self.tools.close(index) {
-            let nothing = Quoted::of_plain("{}");
-            self.writer
-                .input(kind, self.plan.legacy_functions, nothing, out);
+        if let Some((kind, left)) = self.tools.close(index) {
+            self.write_input(kind, &left, out);
         }
     }
 }

@@ -9,6 +9,7 @@ use bytes::{BufMut, BytesMut};
 use super::citations::Annotations;
 use super::converse::{BlockStop, MessageStop, Metadata};
 use super::event::{self, read};
+use super::extras::Extras;
 use super::finish::{self, Called};
 use super::sse::Writer;
 use super::text::Quoted;
@@ -55,19 +56,21 @@ enum Place {
 /// What happens to the model's text.
 enum Text {
     Sent,
-    /// It may yet turn out to stand beside the answer that was asked for in a certain format.
+    /// It may yet turn out to stand beside what it must not stand beside.
     Held(BytesMut),
-    /// It stands beside that answer.
+    /// It stands beside a call, and is not in the format that was asked for.
     Dropped,
+    /// It stands beside the input of the tool that stands in for the format.
+    Replaced,
 }
 
 impl Chunks {
     pub(in crate::compat) fn new(plan: Plan, id: &str, created: u64) -> Self {
         Self {
             writer: Writer::new(&plan, id, created),
-            text: match plan.format_tool {
-                Some(_) => Text::Held(BytesMut::new()),
-                None => Text::Sent,
+            text: match plan.holds_text || plan.format_tool.is_some() {
+                true => Text::Held(BytesMut::new()),
+                false => Text::Sent,
             },
             usage_is_due: plan.include_usage,
             plan,
@@ -116,7 +119,8 @@ impl Chunks {
         }
         if self.usage_is_due {
             // It was told before the end of the message, or not at all.
-            self.usage_is_due = !self.writer.usage(&self.usage, None, out);
+            let extras = Extras::default();
+            self.usage_is_due = !self.writer.usage(&self.usage, None, extras, out);
         }
         out.put_slice(b"data: [DONE]\n\n");
         Ok(())
@@ -197,29 +201,40 @@ impl Chunks {
             _ if self.plan.legacy_functions => Called::Function,
             _ => Called::Tools,
         };
+        let extras = Extras {
+            additional_fields: stop.additional_model_response_fields,
+            ..Extras::default()
+        };
         self.writer
-            .finish(out, |out| finish::write(&reason, called, out));
+            .finish(extras, out, |out| finish::write(&reason, called, out));
         if !reason.is_empty() {
             self.told.stop_reason = Some(reason.into_owned());
         }
     }
 
     fn write_what_was_kept(&mut self, out: &mut BytesMut) {
-        match &self.text {
-            Text::Held(held) if !held.is_empty() => self.writer.chunk(out, |out| {
-                out.put_slice(b"\"content\":\"");
-                out.put_slice(held);
-                out.put_slice(b"\"");
-            }),
-            _ => {}
+        if let Text::Held(_) = self.text {
+            self.send_held(out);
         }
-        let is_formatted = matches!(self.text, Text::Dropped);
         // Each in one piece: not every client can put lists together from several.
-        if !self.annotations.is_empty() && !is_formatted {
+        if !self.annotations.is_empty() && matches!(self.text, Text::Sent) {
             self.writer.chunk(out, |out| self.annotations.write(out));
         }
         if !self.thinking.is_empty() {
             self.writer.chunk(out, |out| self.thinking.write(out));
+        }
+    }
+
+    /// Sends what was held of the text, and from now on each piece as it comes.
+    fn send_held(&mut self, out: &mut BytesMut) {
+        if let Text::Held(held) = std::mem::replace(&mut self.text, Text::Sent)
+            && !held.is_empty()
+        {
+            self.writer.chunk(out, |out| {
+                out.put_slice(b"\"content\":\"");
+                out.put_slice(&held);
+                out.put_slice(b"\"");
+            });
         }
     }
 
@@ -230,9 +245,25 @@ impl Chunks {
         let tier = metadata.service_tier.as_ref();
         self.told.service_tier = tier.and_then(|tier| tier.said());
         self.told.latency = metadata.metrics.and_then(usage::latency);
-        if self.usage_is_due && self.place == Place::After {
+        if self.place != Place::After {
+            return;
+        }
+        let extras = Extras {
+            additional_fields: None,
+            trace: metadata.trace,
+            performance_config: metadata.performance_config,
+        };
+        if self.usage_is_due {
             let tier = tier.and_then(|tier| tier.name());
-            self.usage_is_due = !self.writer.usage(&self.usage, tier, out);
+            self.usage_is_due = !self.writer.usage(&self.usage, tier, extras, out);
+            if !self.usage_is_due {
+                return;
+            }
+        }
+        if !extras.is_empty() {
+            self.writer.finish(extras, out, |out| {
+                out.put_slice(b"\"finish_reason\":null");
+            });
         }
     }
 }
