@@ -10,7 +10,8 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::drain::ReadOn;
-use super::observation::{End, Guard, Observation};
+use super::guard::Guard;
+use super::observation::{End, Observation};
 use crate::body::BoxError;
 
 pin_project! {
@@ -53,10 +54,10 @@ pub(super) struct Held<E> {
 }
 
 impl<R, E> ObservedBody<R, E> {
-    pub(super) fn new(body: R, observation: Option<Observation>) -> Self {
+    pub(super) fn new(body: R, guard: Guard) -> Self {
         Self {
             inner: Inner::Plain { body },
-            guard: Guard::new(observation),
+            guard,
         }
     }
 
@@ -64,7 +65,7 @@ impl<R, E> ObservedBody<R, E> {
         body: Pin<Box<R>>,
         held: Held<E>,
         read_on: Option<ReadOn<R>>,
-        observation: Option<Observation>,
+        guard: Guard,
     ) -> Self {
         Self {
             inner: Inner::Boxed {
@@ -72,7 +73,7 @@ impl<R, E> ObservedBody<R, E> {
                 held,
                 read_on,
             },
-            guard: Guard::new(observation),
+            guard,
         }
     }
 }
@@ -92,9 +93,8 @@ impl<R, E> Inner<R, E> {
             read_on: Some(read_on),
             ..
         } = self.project_replace(Self::None)
-            && let Some(observation) = guard.take()
         {
-            read_on.start(body, observation);
+            read_on.start(body, guard.take());
         }
     }
 }
@@ -103,7 +103,7 @@ impl<R, E> Default for ObservedBody<R, E> {
     fn default() -> Self {
         Self {
             inner: Inner::None,
-            guard: Guard::new(None),
+            guard: Guard::default(),
         }
     }
 }

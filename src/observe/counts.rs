@@ -19,6 +19,43 @@ pub(super) struct Counts<'a> {
 impl<'a> Counts<'a> {
     /// What the text of an object tells; nothing if it is not JSON.
     pub(super) fn read(json: &'a [u8]) -> Self {
+        Self::at_a_glance(json).unwrap_or_else(|| Self::at_length(json))
+    }
+
+    /// The same, of an object such as nearly all are: its values are whole numbers, or objects
+    /// with nothing in them. Any other gives `None`.
+    fn at_a_glance(json: &[u8]) -> Option<Self> {
+        let mut counts = Self::default();
+        let mut rest = json.strip_prefix(b"{")?;
+        loop {
+            let text = rest.strip_prefix(b"\"")?;
+            let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+            let (key, value) = text.split_at_checked(text.iter().position(ends)?)?;
+            let key = Key::of(std::str::from_utf8(key).ok()?);
+            let value = value.strip_prefix(b"\":")?;
+            let (number, after) = match value.strip_prefix(b"{}") {
+                Some(after) => (None, after),
+                None => whole_number(value).map(|(number, after)| (Some(number), after))?,
+            };
+            let usage = &mut counts.usage;
+            match key {
+                Key::Input => usage.input_tokens = usage.input_tokens.or(number),
+                Key::Output => usage.output_tokens = usage.output_tokens.or(number),
+                Key::CacheRead => usage.cache_read_tokens = usage.cache_read_tokens.or(number),
+                Key::CacheWrite => usage.cache_write_tokens = usage.cache_write_tokens.or(number),
+                Key::Latency => counts.latency = counts.latency.or(number),
+                Key::Other => {}
+                _ => return None,
+            }
+            rest = match after {
+                [b',', rest @ ..] => rest,
+                b"}" => return Some(counts),
+                _ => return None,
+            };
+        }
+    }
+
+    fn at_length(json: &'a [u8]) -> Self {
         let mut found = Found::default();
         let mut json = serde_json::Deserializer::from_slice(json);
         let read = found.at(Place::Usage).deserialize(&mut json);
@@ -27,6 +64,17 @@ impl<'a> Counts<'a> {
             Err(_) => Self::default(),
         }
     }
+}
+
+/// The number that the text begins with, and what follows; no number that is written otherwise.
+fn whole_number(text: &[u8]) -> Option<(u64, &[u8])> {
+    /// Of more digits not all are below 2⁶⁴.
+    const MOST: usize = 19;
+    let end = text.iter().position(|byte| !byte.is_ascii_digit())?;
+    let (digits, rest) = text.split_at_checked(end)?;
+    let is_plain = (1..=MOST).contains(&end) && (end == 1 || digits.first() != Some(&b'0'));
+    let add = |number: u64, digit: &u8| number * 10 + u64::from(digit - b'0');
+    is_plain.then(|| (digits.iter().fold(0, add), rest))
 }
 
 #[derive(Debug, Default)]

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body::Body;
 use tokio::runtime::Handle;
 
-use super::observation::{Guard, Observation};
+use super::guard::Guard;
 
 /// So many answers are read on at the same time.
 const MOST: usize = 1024;
@@ -74,20 +74,20 @@ where
 pub struct ReadOn<R> {
     limits: Limits,
     active: Arc<AtomicUsize>,
-    spawn: fn(Pin<Box<R>>, Observation, Limits, Slot, &Handle),
+    spawn: fn(Pin<Box<R>>, Guard, Limits, Slot, &Handle),
 }
 
 impl<R> ReadOn<R> {
     /// Reads on in a task of its own; without a runtime, or if too many are at it, not.
-    pub(super) fn start(self, body: Pin<Box<R>>, observation: Observation) {
+    pub(super) fn start(self, body: Pin<Box<R>>, guard: Guard) {
         let slot = Slot::take(self.active);
         match (Handle::try_current(), slot) {
             (Ok(runtime), Some(slot)) => {
-                (self.spawn)(body, observation, self.limits, slot, &runtime);
+                (self.spawn)(body, guard, self.limits, slot, &runtime);
             }
             _ => {
                 drop(body);
-                drop(Guard::new(Some(observation)));
+                drop(guard);
             }
         }
     }
@@ -101,15 +101,14 @@ impl<R> fmt::Debug for ReadOn<R> {
 
 fn spawn<R>(
     mut body: Pin<Box<R>>,
-    observation: Observation,
+    // Leaves the record when it is dropped, whatever becomes of the task.
+    mut guard: Guard,
     limits: Limits,
     slot: Slot,
     runtime: &Handle,
 ) where
     R: Body<Data = Bytes> + Send + 'static,
 {
-    // Leaves the record when it is dropped, whatever becomes of the task.
-    let mut guard = Guard::new(Some(observation));
     runtime.spawn(async move {
         let _slot = slot;
         let read = async {

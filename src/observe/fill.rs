@@ -16,16 +16,17 @@ use crate::route::decode_into;
 
 impl Observation {
     /// Fills a record, which may have been another request's: every field of it.
-    pub(super) fn fill(self, record: &mut Record, end: End, now: Option<Duration>) {
+    pub(super) fn fill(&mut self, record: &mut Record, end: End, now: Option<Duration>) {
         let Self {
             context,
             settings,
             asked,
-            mut answer,
+            answer,
+            left,
             ..
         } = self;
-        let mut asked = asked.map(|asked| *asked).unwrap_or_default();
-        let now = self.left.or(now);
+        let mut asked = asked.take().map(|asked| *asked).unwrap_or_default();
+        let now = left.or(now);
         record.duration = now.unwrap_or_else(|| context.started().elapsed());
         record.created_at = self.created_at;
         put(&mut record.id, self.log_id.to_str().unwrap_or_default());
@@ -70,7 +71,7 @@ impl Observation {
         fill_answer(record, answer.as_ref());
 
         let capture = settings.payloads.as_ref();
-        let body = answer.and_then(|answer| answer.body);
+        let body = answer.as_mut().and_then(|answer| answer.body.take());
         let response = body.map(|mut body| {
             body.is_ended = end == End::Whole || outcome == Outcome::Complete;
             body

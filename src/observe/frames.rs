@@ -75,9 +75,9 @@ impl Frames {
             need: Need::Nothing,
             head: [0; PRELUDE],
             sum: Hasher::new(),
-            payload: Scanner::new(METADATA),
+            payload: Scanner::new(&METADATA),
             chunk: Vec::new(),
-            event: Scanner::new(EVENT),
+            event: Scanner::new(&EVENT),
             hopped: Hopped::Other,
             frame: Tally::default(),
             total: Tally::default(),
@@ -252,9 +252,9 @@ impl Frames {
                 self.hopped = Hopped::Message;
                 return Need::Nothing;
             }
-            b"messageStop" => MESSAGE_STOP,
-            b"metadata" => METADATA,
-            b"chunk" => CHUNK,
+            b"messageStop" => &MESSAGE_STOP,
+            b"metadata" => &METADATA,
+            b"chunk" => &CHUNK,
             _ => {
                 self.hopped = Hopped::Other;
                 return Need::Nothing;
@@ -318,7 +318,7 @@ fn read_chunk(
         None => false,
     };
     if decoded {
-        scanner.restart(EVENT);
+        scanner.restart(&EVENT);
         scanner.push(buffer, &mut |field, value| frame.found(field, value));
     }
     // What does not say that it is something else is taken for text.

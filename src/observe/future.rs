@@ -12,7 +12,8 @@ use pin_project_lite::pin_project;
 
 use super::body::{Held, ObservedBody};
 use super::drain::{AfterLeaving, LetGo};
-use super::observation::{End, Guard};
+use super::guard::Guard;
+use super::observation::End;
 
 pin_project! {
     /// The response future of [`Observability`](super::Observability).
@@ -76,11 +77,11 @@ where
                 .and_then(|observed| observed.holds_up_to());
             match limit {
                 None => {
-                    let observation = this.guard.take();
-                    let read_on = observation.as_ref().and_then(|_| this.drain.reader());
+                    let guard = this.guard.take();
+                    let read_on = guard.get().and_then(|_| this.drain.reader());
                     return Poll::Ready(Ok(response.map(|body| match read_on {
-                        None => ObservedBody::new(body, observation),
-                        some => ObservedBody::boxed(Box::pin(body), Held::new(), some, observation),
+                        None => ObservedBody::new(body, guard),
+                        some => ObservedBody::boxed(Box::pin(body), Held::new(), some, guard),
                     })));
                 }
                 Some(limit) => {
@@ -112,8 +113,7 @@ where
         if let (Some(Ok(())), Some(observation)) = (&held.end, this.guard.get_mut()) {
             observation.write_usage(&mut head.headers);
         }
-        let observation = this.guard.take();
-        let body = ObservedBody::boxed(body, held, this.drain.reader(), observation);
+        let body = ObservedBody::boxed(body, held, this.drain.reader(), this.guard.take());
         Poll::Ready(Ok(Response::from_parts(head, body)))
     }
 }

@@ -26,11 +26,11 @@ impl Json {
         let Ok(Some(mut json)) = spare else {
             return Box::new(Self {
                 head: Head::default(),
-                scanner: Scanner::new(BODY),
+                scanner: Scanner::new(&BODY),
                 tally: Tally::default(),
             });
         };
-        json.scanner.restart(BODY);
+        json.scanner.restart(&BODY);
         json.tally.reset();
         json
     }

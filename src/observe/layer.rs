@@ -17,8 +17,9 @@ use super::body::ObservedBody;
 use super::cost::Prices;
 use super::drain::{AfterLeaving, Drain, LetGo};
 use super::future::ResponseFuture;
+use super::guard::Guard;
 use super::ids::{event_id, log_id};
-use super::observation::{Guard, LOG_ID, Observation, content_length};
+use super::observation::{LOG_ID, Observation, content_length};
 use super::payload::{Capture, Side};
 use super::settings::Settings;
 use super::sink::{Sink, Spans, Tracing};
@@ -190,7 +191,7 @@ where
         let (mut head, body) = request.into_parts();
         let observation = observe(&self.settings, &mut head, body.size_hint().exact());
         // Before the inner service is called: it may panic.
-        let guard = Guard::new(Some(observation));
+        let guard = Guard::new(observation);
         let request = Request::from_parts(head, body);
         let future = guard.in_span(|| self.inner.call(request));
         ResponseFuture::new(future, guard, self.drain.clone())
@@ -206,14 +207,20 @@ fn observe(settings: &Arc<Settings>, head: &mut Parts, length: Option<u64>) -> O
     }
     let created_at = SystemTime::now();
     let log_id = log_id(created_at);
-    head.headers.remove(LOG_ID);
+    let asks = Asked::is_in(&head.headers);
+    if asks {
+        head.headers.remove(LOG_ID);
+    }
     let is_idle = settings.sinks.is_empty() && settings.usage_headers.is_none();
-    let asked = (!is_idle).then(|| Asked::of(&head.headers)).flatten();
+    let asked = (asks && !is_idle)
+        .then(|| Asked::of(&head.headers))
+        .flatten();
+    let event_id = asks.then(|| event_id(&head.headers)).flatten();
     let parent = asked.as_ref();
     let parent = parent.and_then(|asked| asked.trace_id.zip(asked.parent_span_id));
     let observation = Observation {
         settings: Arc::clone(settings),
-        event_id: event_id(&head.headers).unwrap_or_else(|| log_id.clone()),
+        event_id: event_id.unwrap_or_else(|| log_id.clone()),
         log_id,
         dialect: context.manner(head).dialect,
         is_head: head.method == Method::HEAD,

@@ -186,6 +186,7 @@ mod drain;
 mod fill;
 mod frames;
 mod future;
+mod guard;
 mod head;
 mod ids;
 mod ignored;

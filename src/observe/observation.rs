@@ -210,20 +210,18 @@ impl Observation {
     }
 
     /// Makes the record and gives it to the sinks. It is now `now`, if that is known.
-    fn finish(mut self, end: End, now: Option<Duration>) {
-        let settings = Arc::clone(&self.settings);
-        if settings.sinks.is_empty() {
+    pub(super) fn finish(&mut self, end: End, now: Option<Duration>) {
+        if self.settings.sinks.is_empty() {
             return;
         }
         let collect = self.asked.as_ref().is_none_or(|asked| asked.collect);
-        let span = std::mem::replace(&mut self.span, RequestSpan::none());
         let mut room = spare::take();
         if let Some(record) = Arc::get_mut(&mut room) {
             self.fill(record, end, now);
         }
         // Nobody who is refused decides that it leaves no trace.
         let is_kept = collect || room.outcome == Outcome::Refused;
-        settings.sinks.record(&room, is_kept, &span);
+        self.settings.sinks.record(&room, is_kept, &self.span);
         spare::give_back(room);
     }
 }
@@ -252,46 +250,4 @@ pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
         return None;
     }
     text.parse().ok()
-}
-
-/// Ends an observation, if nothing else does before it is dropped.
-pub(super) struct Guard(Option<Observation>);
-
-impl Guard {
-    pub(super) fn new(observation: Option<Observation>) -> Self {
-        Self(observation)
-    }
-
-    pub(super) fn get_mut(&mut self) -> Option<&mut Observation> {
-        self.0.as_mut()
-    }
-
-    /// Does `work` within the request's span.
-    pub(super) fn in_span<T>(&self, work: impl FnOnce() -> T) -> T {
-        match &self.0 {
-            Some(observation) => observation.span.in_scope(work),
-            None => work(),
-        }
-    }
-
-    pub(super) fn take(&mut self) -> Option<Observation> {
-        self.0.take()
-    }
-
-    pub(super) fn finish(&mut self, end: End) {
-        self.finish_at(end, None);
-    }
-
-    /// The same, where the time is known.
-    pub(super) fn finish_at(&mut self, end: End, now: Option<Duration>) {
-        if let Some(observation) = self.take() {
-            observation.finish(end, now);
-        }
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.finish(End::Dropped);
-    }
 }

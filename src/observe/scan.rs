@@ -20,13 +20,52 @@ const DEPTH: usize = 4;
 /// Longer keys are nobody's; an escaped character takes six bytes.
 const MAX_KEY: usize = 256;
 
+/// What to look for.
+#[derive(Debug)]
+pub(super) struct Table<F: 'static> {
+    paths: &'static [Path<F>],
+    /// For every level the paths whose key there has this length: nearly no key of an answer is
+    /// as long as one that is looked for.
+    by_length: [[Paths; LENGTHS]; DEPTH],
+}
+
+/// All longer ones are together.
+const LENGTHS: usize = 32;
+
+impl<F> Table<F> {
+    pub(super) const fn new(paths: &'static [Path<F>]) -> Self {
+        assert!(paths.len() <= Paths::BITS as usize);
+        let mut by_length = [[0; LENGTHS]; DEPTH];
+        let mut index = 0;
+        while index < paths.len() {
+            let keys = paths[index].keys;
+            assert!(keys.len() <= DEPTH);
+            let mut level = 0;
+            while level < keys.len() {
+                by_length[level][bucket(keys[level].len())] |= 1 << index;
+                level += 1;
+            }
+            index += 1;
+        }
+        Self { paths, by_length }
+    }
+}
+
+const fn bucket(length: usize) -> usize {
+    if length < LENGTHS {
+        length
+    } else {
+        LENGTHS - 1
+    }
+}
+
 /// An incremental scanner: it never looks inside strings, and only into those containers that a
 /// path leads through.
 ///
 /// It takes JSON as correct; of what is not, it finds something or nothing.
 #[derive(Debug)]
 pub(super) struct Scanner<F: 'static> {
-    paths: &'static [Path<F>],
+    table: &'static Table<F>,
     state: State,
     /// The containers that the scanner is in, from outside.
     levels: [Level; DEPTH],
@@ -73,11 +112,9 @@ enum State {
 }
 
 impl<F: Copy> Scanner<F> {
-    pub(super) fn new(paths: &'static [Path<F>]) -> Self {
-        debug_assert!(paths.len() <= Paths::BITS as usize);
-        debug_assert!(paths.iter().all(|path| path.keys.len() <= DEPTH));
+    pub(super) fn new(table: &'static Table<F>) -> Self {
         Self {
-            paths,
+            table,
             state: State::Start,
             levels: [Level::default(); DEPTH],
             depth: 0,
@@ -91,8 +128,8 @@ impl<F: Copy> Scanner<F> {
         }
     }
 
-    /// Starts over with the next object, looking for `paths`.
-    pub(super) fn restart(&mut self, paths: &'static [Path<F>]) {
+    /// Starts over with the next object, looking for what is in `table`.
+    pub(super) fn restart(&mut self, table: &'static Table<F>) {
         let (mut value, mut key) = (
             std::mem::take(&mut self.value),
             std::mem::take(&mut self.key),
@@ -102,7 +139,7 @@ impl<F: Copy> Scanner<F> {
         *self = Self {
             value,
             key,
-            ..Self::new(paths)
+            ..Self::new(table)
         };
     }
 
@@ -182,7 +219,7 @@ impl<F: Copy> Scanner<F> {
         self.kept = None;
         self.value.clear();
         let mut onward: Paths = 0;
-        for (index, path) in each(self.next, self.paths) {
+        for (index, path) in each(self.next, self.table.paths) {
             if path.keys.len() > self.depth {
                 onward |= bit(index);
             } else if path.limit == 0 {
@@ -247,7 +284,7 @@ impl<F: Copy> Scanner<F> {
     }
 
     fn keep(&mut self, bytes: &[u8], found: &mut dyn FnMut(F, Option<&[u8]>)) {
-        let Some(path) = self.kept.and_then(|index| self.paths.get(index)) else {
+        let Some(path) = self.kept.and_then(|index| self.table.paths.get(index)) else {
             return;
         };
         if self.value.len() + bytes.len() > path.limit {
@@ -260,7 +297,8 @@ impl<F: Copy> Scanner<F> {
     }
 
     fn end_value(&mut self, found: &mut dyn FnMut(F, Option<&[u8]>)) {
-        if let Some(path) = self.kept.take().and_then(|index| self.paths.get(index)) {
+        let kept = self.kept.take();
+        if let Some(path) = kept.and_then(|index| self.table.paths.get(index)) {
             found(path.field, Some(&self.value));
         }
         self.state = State::Between;
@@ -292,8 +330,17 @@ impl<F: Copy> Scanner<F> {
             self.next = self.choose(&key);
             self.key = key;
         }
-        self.state = State::Colon;
-        split(rest, 1).1
+        // Nearly always at once.
+        match rest {
+            [b'"', b':', rest @ ..] => {
+                self.state = State::Value;
+                rest
+            }
+            rest => {
+                self.state = State::Colon;
+                split(rest, 1).1
+            }
+        }
     }
 
     fn choose(&self, key: &[u8]) -> Paths {
@@ -314,6 +361,9 @@ impl<F: Copy> Scanner<F> {
             return 0;
         };
         let here = self.levels.get(at).map_or(0, |level| level.paths);
+        let by_length = self.table.by_length.get(at);
+        let alike = by_length.and_then(|paths| paths.get(bucket(key.len())));
+        let here = here & alike.copied().unwrap_or_default();
         if here == 0 || (key == EACH.as_bytes()) != self.in_array() {
             return 0;
         }
@@ -321,7 +371,7 @@ impl<F: Copy> Scanner<F> {
             let name = path.keys.get(at);
             name.is_some_and(|name| name.as_bytes() == key)
         };
-        let paths = each(here, self.paths).filter(fits);
+        let paths = each(here, self.table.paths).filter(fits);
         paths.fold(0, |all, (index, _)| all | bit(index))
     }
 

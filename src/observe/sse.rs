@@ -36,7 +36,7 @@ impl Events {
         Self {
             line: Line::Start(0),
             after_return: false,
-            data: Scanner::new(EVENT),
+            data: Scanner::new(&EVENT),
             event: Tally::default(),
             total: Tally::default(),
             counted: false,
@@ -111,6 +111,6 @@ impl Events {
         }
         self.counted = false;
         self.event.reset();
-        self.data.restart(EVENT);
+        self.data.restart(&EVENT);
     }
 }

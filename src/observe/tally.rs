@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::mem;
 
 use super::counts::{Count, Counts};
-use super::scan::{EACH, Path};
+use super::scan::{EACH, Path, Table};
 use super::usage::Usage;
 
 /// What has been learnt from the whole answer, or from one event of it. An empty text is one that
@@ -71,7 +71,7 @@ pub(super) enum Field {
 }
 
 /// The whole answer as one object.
-pub(super) const BODY: &[Path<Field>] = &[
+pub(super) static BODY: Table<Field> = Table::new(&[
     usage(Field::Usage, &["usage"]),
     number(Field::Input, &["inputTextTokenCount"]),
     number(Field::Input, &["prompt_token_count"]),
@@ -96,27 +96,28 @@ pub(super) const BODY: &[Path<Field>] = &[
     name(Field::ServiceTier, &["serviceTier", "type"]),
     name(Field::ServiceTier, &["service_tier"]),
     model(&["model"]),
-];
+]);
 
 /// `metadata` of ConverseStream.
-pub(super) const METADATA: &[Path<Field>] = &[
+pub(super) static METADATA: Table<Field> = Table::new(&[
     usage(Field::Usage, &["usage"]),
     number(Field::Latency, &["metrics", "latencyMs"]),
     name(Field::ServiceTier, &["serviceTier", "type"]),
-];
+]);
 
 /// `messageStop` of ConverseStream.
-pub(super) const MESSAGE_STOP: &[Path<Field>] = &[name(Field::StopReason, &["stopReason"])];
+pub(super) static MESSAGE_STOP: Table<Field> =
+    Table::new(&[name(Field::StopReason, &["stopReason"])]);
 
 /// `chunk` of InvokeModelWithResponseStream. Its part has at most 1,000,000 bytes before base64.
-pub(super) const CHUNK: &[Path<Field>] = &[Path {
+pub(super) static CHUNK: Table<Field> = Table::new(&[Path {
     field: Field::Bytes,
     keys: &["bytes"],
     limit: 1_400_000,
-}];
+}]);
 
 /// One event of a model's own stream: what is in a `chunk`, or in the `data` of a server-sent event.
-pub(super) const EVENT: &[Path<Field>] = &[
+pub(super) static EVENT: Table<Field> = Table::new(&[
     usage(Field::Measured, &["amazon-bedrock-invocationMetrics"]),
     usage(Field::Usage, &["usage"]),
     usage(Field::Usage, &["message", "usage"]),
@@ -158,7 +159,7 @@ pub(super) const EVENT: &[Path<Field>] = &[
     model(&["model"]),
     model(&["message", "model"]),
     model(&["response", "model"]),
-];
+]);
 
 /// The longest name that is kept, of a stop reason for example.
 const MAX_NAME: usize = 128;

@@ -132,3 +132,52 @@ fn bad_counts() {
     let most = format!(r#"{{"inputTokens":{}}}"#, u64::MAX);
     assert_eq!(read(&most).input_tokens, Some(u64::MAX));
 }
+
+/// Whatever is seen at a glance is what is seen at length.
+#[test]
+fn at_a_glance() {
+    let seen = |json: &str| {
+        let glance = Counts::at_a_glance(json.as_bytes());
+        if let Some(glance) = glance {
+            assert_eq!(glance, Counts::at_length(json.as_bytes()), "{json}");
+        }
+        glance.is_some()
+    };
+    let usual = [
+        r#"{"inputTokens":14,"outputTokens":19,"serverToolUsage":{},"totalTokens":33}"#,
+        r#"{"input_tokens":0,"cache_creation_input_tokens":7,"cache_read_input_tokens":1234567890123456789,"output_tokens":19}"#,
+        r#"{"inputTokenCount":1,"outputTokenCount":2,"invocationLatency":3,"firstByteLatency":4}"#,
+        r#"{"inputTokens":{},"inputTokens":3,"inputTokens":4,"é":1}"#,
+    ];
+    for json in usual {
+        assert!(seen(json), "{json}");
+        for at in 0..json.len() {
+            let (Some(head), Some(tail)) = (json.get(..at), json.get(at + 1..)) else {
+                continue;
+            };
+            seen(head);
+            for byte in 0..128u8 {
+                seen(&format!("{head}{}{tail}", char::from(byte)));
+            }
+        }
+    }
+    for json in [
+        "",
+        "{}",
+        "{ }",
+        r#"{"inputTokens":01}"#,
+        r#"{"inputTokens":-1}"#,
+        r#"{"inputTokens":1.0}"#,
+        r#"{"inputTokens":1e2}"#,
+        r#"{"inputTokens":12345678901234567890}"#,
+        r#"{"inputTokens":1,}"#,
+        r#"{"inputTokens":1}}"#,
+        r#"{"inputTokens":1} "#,
+        r#"{"input\u0054okens":1}"#,
+        r#"{"prompt_tokens_details":{}}"#,
+        r#"{"service_tier":"flex"}"#,
+        r#"{"cacheDetails":[]}"#,
+    ] {
+        assert!(!seen(json), "{json}");
+    }
+}

@@ -2,13 +2,13 @@ use proptest::prelude::*;
 
 use super::*;
 
-const PATHS: &[Path<char>] = &[
+static PATHS: Table<char> = Table::new(&[
     path('u', &["usage"], 64),
     path('s', &["stop"], 8),
     path('n', &["results", EACH, "tokenCount"], 16),
     path('d', &["deep", "er", "still", "usage"], 16),
     path('p', &["deep"], 0),
-];
+]);
 
 const fn path(field: char, keys: &'static [&'static str], limit: usize) -> Path<char> {
     Path { field, keys, limit }
@@ -16,7 +16,7 @@ const fn path(field: char, keys: &'static [&'static str], limit: usize) -> Path<
 
 /// What is found, and whether the object is still open, for pieces of this size.
 fn scan(text: &[u8], piece: usize) -> (Vec<(char, Option<String>)>, bool) {
-    let mut scanner = Scanner::new(PATHS);
+    let mut scanner = Scanner::new(&PATHS);
     let mut all = Vec::new();
     for piece in text.chunks(piece) {
         scanner.push(piece, &mut |field, value| {
