@@ -31,7 +31,7 @@ impl<'a> Counts<'a> {
             let text = rest.strip_prefix(b"\"")?;
             let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
             let (key, value) = text.split_at_checked(text.iter().position(ends)?)?;
-            let key = Key::of(std::str::from_utf8(key).ok()?);
+            let key = Key::of(key);
             let value = value.strip_prefix(b"\":")?;
             let (number, after) = match value.strip_prefix(b"{}") {
                 Some(after) => (None, after),
@@ -139,29 +139,29 @@ enum Key {
 }
 
 impl Key {
-    fn of(name: &str) -> Self {
+    fn of(name: &[u8]) -> Self {
         match name {
-            "inputTokens" | "inputTokenCount" | "input_tokens" | "prompt_tokens" => Self::Input,
-            "outputTokens" | "outputTokenCount" | "output_tokens" | "completion_tokens" => {
+            b"inputTokens" | b"inputTokenCount" | b"input_tokens" | b"prompt_tokens" => Self::Input,
+            b"outputTokens" | b"outputTokenCount" | b"output_tokens" | b"completion_tokens" => {
                 Self::Output
             }
-            "cacheReadInputTokens" | "cacheReadInputTokenCount" | "cache_read_input_tokens" => {
+            b"cacheReadInputTokens" | b"cacheReadInputTokenCount" | b"cache_read_input_tokens" => {
                 Self::CacheRead
             }
-            "cacheWriteInputTokens"
-            | "cacheWriteInputTokenCount"
-            | "cache_creation_input_tokens" => Self::CacheWrite,
-            "invocationLatency" => Self::Latency,
-            "service_tier" => Self::ServiceTier,
-            "prompt_tokens_details" | "input_tokens_details" => Self::InputDetails,
-            "completion_tokens_details" | "output_tokens_details" => Self::OutputDetails,
-            "cache_creation" => Self::Creation,
-            "cacheDetails" => Self::Details,
-            "cached_tokens" => Self::Cached,
-            "cache_write_tokens" => Self::Written,
-            "reasoning_tokens" | "thinking_tokens" => Self::Reasoning,
-            "ephemeral_1h_input_tokens" => Self::OneHour,
-            "ttl" => Self::Ttl,
+            b"cacheWriteInputTokens"
+            | b"cacheWriteInputTokenCount"
+            | b"cache_creation_input_tokens" => Self::CacheWrite,
+            b"invocationLatency" => Self::Latency,
+            b"service_tier" => Self::ServiceTier,
+            b"prompt_tokens_details" | b"input_tokens_details" => Self::InputDetails,
+            b"completion_tokens_details" | b"output_tokens_details" => Self::OutputDetails,
+            b"cache_creation" => Self::Creation,
+            b"cacheDetails" => Self::Details,
+            b"cached_tokens" => Self::Cached,
+            b"cache_write_tokens" => Self::Written,
+            b"reasoning_tokens" | b"thinking_tokens" => Self::Reasoning,
+            b"ephemeral_1h_input_tokens" => Self::OneHour,
+            b"ttl" => Self::Ttl,
             _ => Self::Other,
         }
     }
@@ -178,7 +178,7 @@ impl<'de> Deserialize<'de> for Key {
             }
 
             fn visit_str<E: de::Error>(self, name: &str) -> Result<Key, E> {
-                Ok(Key::of(name))
+                Ok(Key::of(name.as_bytes()))
             }
         }
         deserializer.deserialize_str(Name)

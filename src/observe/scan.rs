@@ -191,17 +191,22 @@ impl<F: Copy> Scanner<F> {
                     };
                 }
                 State::Between => match byte {
-                    b',' => {}
+                    b',' => {
+                        if let [b'"', rest @ ..] = rest
+                            && !self.in_array()
+                        {
+                            self.begin_key();
+                            input = rest;
+                            continue;
+                        }
+                    }
                     b'}' | b']' => self.close(byte == b']'),
                     _ if self.in_array() => {
                         self.next = self.select(EACH.as_bytes());
                         self.state = State::Value;
                         continue;
                     }
-                    b'"' => {
-                        self.key.clear();
-                        self.state = State::Key;
-                    }
+                    b'"' => self.begin_key(),
                     _ => self.state = State::Dead,
                 },
                 State::Value => {
@@ -212,6 +217,11 @@ impl<F: Copy> Scanner<F> {
             }
             input = rest;
         }
+    }
+
+    fn begin_key(&mut self) {
+        self.key.clear();
+        self.state = State::Key;
     }
 
     /// Decides about a value by its first byte; true if that byte is to be read again.
