@@ -16,11 +16,17 @@ use http_body::Body as _;
 use http_body_util::{Empty, Full};
 use tower::{Layer, Service};
 use tower_bedrock::auth::{Authenticate, GatewayAuthLayer, GatewayTokens, Gateways};
+use tower_bedrock::compat::Translation;
 use tower_bedrock::credentials::{Credentials, ProvideCredentials};
 use tower_bedrock::observe::{ObservabilityLayer, Ring};
 use tower_bedrock::rewrite::{BedrockPathRewriteLayer, Endpoints};
 use tower_bedrock::sign::{PayloadHash, SigV4SigningLayer, Signer, SigningParams};
-use tower_bedrock::{Context, Principal, Rejection};
+use tower_bedrock::{Context, Policy, Principal, Rejection};
+
+#[path = "../benches/compat/flow.rs"]
+mod flow;
+#[path = "../benches/compat/inputs.rs"]
+mod inputs;
 
 type Body = Full<Bytes>;
 
@@ -256,6 +262,42 @@ fn auth() {
             assert_eq!(costs, [4, 4, 5]);
         }
     }
+}
+
+#[test]
+fn compat() {
+    let policy = Policy::new();
+    let (chat, answer) = (inputs::chat(), inputs::answer());
+    let (both, _) = count(|| flow::chat_and_answer(&chat, &answer, &policy));
+    let history = inputs::history();
+    let (history, _) = count(|| Translation::of_bytes(&history, &policy).unwrap());
+    println!("compat: a chat and its answer {both}, a history with tools {history}");
+    assert!(both <= 60, "{both} allocations");
+
+    let frames: Vec<_> = inputs::deltas().iter().map(inputs::framed).collect();
+    let mut stream = flow::Stream::begin();
+    // All that is sent is still held.
+    let counts: Vec<_> = frames
+        .iter()
+        .map(|frame| count(|| stream.translate(frame)))
+        .collect();
+    let counts: Vec<_> = counts.iter().map(|(allocations, _)| *allocations).collect();
+    println!("compat, deltas of a stream: {counts:?}");
+    assert!(counts.iter().all(|count| *count <= 2), "{counts:?}");
+}
+
+/// The request is held, and what becomes of it.
+#[test]
+fn compat_image() {
+    let image = inputs::image();
+    let peak = measure(|| {
+        let request = Bytes::from(image.to_vec());
+        let translation = Translation::of_bytes(&request, &Policy::new());
+        drop((request, translation.unwrap()));
+    });
+    let lengths = peak.bytes_max as f64 / image.len() as f64;
+    println!("compat, peak for an image: {lengths:.2} lengths of the request");
+    assert!(lengths <= 1.3, "{lengths}");
 }
 
 /// What a program sends that signs its own requests.

@@ -17,6 +17,7 @@ use std::time::Duration;
 use criterion::Criterion;
 
 mod contest;
+mod flow;
 mod goal;
 mod inputs;
 mod memory;

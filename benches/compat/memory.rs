@@ -5,9 +5,9 @@ use bytes::Bytes;
 use tower_bedrock::Policy;
 use tower_bedrock::compat::Translation;
 
+use crate::flow::{Stream, chat_and_answer};
 use crate::goal::Goal;
 use crate::inputs;
-use crate::works::{Stream, chat_and_answer};
 
 pub(crate) fn goals() -> [Goal; 3] {
     [
@@ -29,13 +29,13 @@ pub(crate) fn goals() -> [Goal; 3] {
     ]
 }
 
-pub(crate) fn chat() -> u64 {
+fn chat() -> u64 {
     let (request, answer, policy) = (inputs::chat(), inputs::answer(), Policy::new());
     measure(|| drop(chat_and_answer(&request, &answer, &policy))).count_total
 }
 
 /// While all that was sent before is still held.
-pub(crate) fn delta() -> u64 {
+fn delta() -> u64 {
     let mut stream = Stream::begin();
     let frames: Vec<Bytes> = inputs::deltas().iter().map(inputs::framed).collect();
     let mut sent = Vec::with_capacity(frames.len());
@@ -47,13 +47,13 @@ pub(crate) fn delta() -> u64 {
 }
 
 /// Of the request, which is held, and all that becomes of it.
-pub(crate) fn image() -> f64 {
+fn image() -> f64 {
     let policy = Policy::new();
     let image = inputs::image();
     let length = image.len() as f64;
     let peak = measure(|| {
         let request = Bytes::from(image.to_vec());
-        let translation = Translation::of(&request, &policy);
+        let translation = Translation::of_bytes(&request, &policy);
         drop((request, translation.expect("it can be translated")));
     });
     peak.bytes_max as f64 / length

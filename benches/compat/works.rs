@@ -2,17 +2,14 @@
 
 use std::hint::black_box;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use serde_json::Value;
 use tower_bedrock::Policy;
-use tower_bedrock::compat::{Chunks, Translation};
-use tower_bedrock::eventstream::Decoder;
+use tower_bedrock::compat::Translation;
 
 use crate::contest::Contest;
+use crate::flow::{Stream, chat_and_answer};
 use crate::inputs;
-
-const ID: &str = "01234567-89ab-cdef-0123-456789abcdef";
-const CREATED: u64 = 1_764_000_000;
 
 /// What table and goals need.
 pub(crate) fn all() -> Vec<Contest> {
@@ -28,18 +25,15 @@ fn chat() -> Contest {
         bytes: request.len() + answer.len(),
         pieces: 1,
         ours: Box::new(move || {
-            black_box(chat_and_answer(&request, &answer, &policy));
+            black_box(chat_and_answer(
+                black_box(&request),
+                black_box(&answer),
+                &policy,
+            ));
         }),
         value: Box::new(move || both.iter().for_each(there_and_back)),
         wanted: 0.8,
     }
-}
-
-pub(crate) fn chat_and_answer(request: &Bytes, answer: &Bytes, policy: &Policy) -> Vec<u8> {
-    let translation = Translation::of(black_box(request), policy).expect("it can be translated");
-    black_box(translation.body());
-    let completion = translation.completion(black_box(answer), ID, CREATED);
-    completion.expect("it is an answer")
 }
 
 fn history() -> Contest {
@@ -51,7 +45,7 @@ fn history() -> Contest {
         bytes: request.len(),
         pieces: 1,
         ours: Box::new(move || {
-            let translation = Translation::of(black_box(&request), &policy);
+            let translation = Translation::of_bytes(black_box(&request), &policy);
             black_box(translation.expect("it can be translated"));
         }),
         value: Box::new(move || there_and_back(&same)),
@@ -87,36 +81,5 @@ fn delta() -> Contest {
             }
         }),
         wanted: 1.0,
-    }
-}
-
-/// A stream in its middle, as the layer's response body holds it.
-pub(crate) struct Stream {
-    decoder: Decoder,
-    chunks: Chunks,
-    text: BytesMut,
-}
-
-impl Stream {
-    pub(crate) fn begin() -> Self {
-        let translation = Translation::of(&inputs::chat(), &Policy::new());
-        let mut stream = Self {
-            decoder: Decoder::new(),
-            chunks: translation
-                .expect("it can be translated")
-                .chunks(ID, CREATED),
-            text: BytesMut::new(),
-        };
-        stream.translate(&inputs::stream_start());
-        stream
-    }
-
-    pub(crate) fn translate(&mut self, piece: &Bytes) -> Bytes {
-        self.decoder.push(piece.clone());
-        while let Some(frame) = self.decoder.next().expect("it is a frame") {
-            let pushed = self.chunks.push(&frame, &mut self.text);
-            pushed.expect("it is an event");
-        }
-        self.text.split().freeze()
     }
 }

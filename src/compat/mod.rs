@@ -61,8 +61,9 @@
 //!
 //! # Cost
 //! A request is parsed once and written once; base64 data is neither decoded nor copied in between.
-//! A stream holds no more than what came in one piece. The inner service must be [`Clone`], since the request is read
-//! before it is called, and its body [`Unpin`], since the first frame is held.
+//! `cargo bench --bench compat` sets it against parsing the same bytes into `serde_json::Value`.
+//! A stream holds no more than what came in one piece. The inner service must be [`Clone`], since
+//! the request is read before it is called, and its body [`Unpin`], since the first frame is held.
 //!
 //! # Examples
 //! ```

@@ -21,7 +21,26 @@ pub(super) fn write_compact(json: &str, out: &mut impl BufMut) {
     write_tokens(rest, out);
 }
 
-/// Appends the same as it is written inside a JSON string.
+/// How deep the JSON text `json` is nested.
+pub(super) fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut rest = json;
+    while !rest.is_empty() {
+        let (tokens, string) = rest.split_once('"').unwrap_or((rest, ""));
+        for byte in tokens.bytes() {
+            match byte {
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            deepest = deepest.max(depth);
+        }
+        rest = split_string(string).1;
+    }
+    deepest
+}
+
+/// Appends what [`write_compact`] does, as it is written inside a JSON string.
 pub(super) fn write_embedded(json: &str, out: &mut impl BufMut) {
     let mut compact = Vec::with_capacity(json.len());
     write_compact(json, &mut compact);
@@ -59,7 +78,8 @@ fn split_string(text: &str) -> (&str, &str) {
 /// A backslash of the inner text.
 const BACKSLASH: &str = r"\\";
 /// `\uXXXX` of the inner text.
-const UNIT: usize = BACKSLASH.len() + "uXXXX".len();
+const UNIT: usize = UNIT_START.len() + "XXXX".len();
+const UNIT_START: &str = r"\\u";
 /// Takes the place of half a surrogate pair, which many parsers refuse the whole text for.
 const REPLACEMENT: &str = r"\\ufffd";
 
@@ -113,37 +133,34 @@ impl Pieces {
 fn escape_at(text: &str) -> Option<(usize, bool)> {
     let escaped = text.get(BACKSLASH.len()..)?;
     match escaped.bytes().next()? {
-        // Unless it is a quote or a backslash, which have an escape of their own.
+        b'u' => unit_at(text),
+        // A quote or a backslash, which have an escape of their own.
         b'\\' => Some((BACKSLASH.len() + 2, false)),
-        b'u' => {
-            let (unit, after) = text.split_at_checked(UNIT)?;
-            match unit_of(unit) {
-                Some(0xD800..=0xDBFF) => {
-                    let next = after.get(..UNIT).unwrap_or(after);
-                    let is_cut = next.len() < UNIT
-                        && (REPLACEMENT[..3].starts_with(next)
-                            || next.starts_with(&REPLACEMENT[..3]));
-                    if is_cut {
-                        return None;
-                    }
-                    let is_pair = matches!(unit_of(next), Some(0xDC00..=0xDFFF));
-                    Some(if is_pair {
-                        (2 * UNIT, false)
-                    } else {
-                        (UNIT, true)
-                    })
-                }
-                Some(0xDC00..=0xDFFF) => Some((UNIT, true)),
-                _ => Some((UNIT, false)),
-            }
-        }
         _ => Some((BACKSLASH.len(), false)),
     }
 }
 
+/// The same of an escape by a code unit.
+fn unit_at(text: &str) -> Option<(usize, bool)> {
+    let (unit, after) = text.split_at_checked(UNIT)?;
+    match unit_of(unit) {
+        Some(0xD800..=0xDBFF) => {}
+        Some(0xDC00..=0xDFFF) => return Some((UNIT, true)),
+        _ => return Some((UNIT, false)),
+    }
+    let next = after.get(..UNIT).unwrap_or(after);
+    let begins_unit = UNIT_START.starts_with(next) || next.starts_with(UNIT_START);
+    if next.len() < UNIT && begins_unit {
+        return None;
+    }
+    match unit_of(next) {
+        Some(0xDC00..=0xDFFF) => Some((2 * UNIT, false)),
+        _ => Some((UNIT, true)),
+    }
+}
+
 fn unit_of(escape: &str) -> Option<u16> {
-    let digits = escape.strip_prefix(BACKSLASH)?.strip_prefix('u')?;
-    u16::from_str_radix(digits, 16).ok()
+    u16::from_str_radix(escape.strip_prefix(UNIT_START)?, 16).ok()
 }
 
 #[cfg(test)]
@@ -184,6 +201,17 @@ mod tests {
             assert_eq!(embedded(json), expected);
             let [before, after] = [json, expected].map(serde_json::from_str::<Value>);
             assert_eq!(before.unwrap(), after.unwrap());
+        }
+    }
+
+    #[test]
+    fn nesting_is_counted_outside_of_strings() {
+        for (json, expected) in [
+            ("1", 0),
+            ("[]", 1),
+            (r#"{"a[[\"[": [{}, [1], {"b": "{{"}], "c": []}"#, 3),
+        ] {
+            assert_eq!(depth(json), expected, "{json}");
         }
     }
 

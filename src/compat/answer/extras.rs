@@ -3,7 +3,10 @@
 use bytes::BufMut;
 use serde_json::value::RawValue;
 
-use super::embedded::write_compact;
+use super::embedded::{depth, write_compact};
+
+/// What is nested deeper, many clients cannot parse, and then the message is lost with it.
+const MAX_DEPTH: usize = 64;
 
 /// Fields beside those of a completion or a chunk, each as the model's service wrote it.
 #[derive(Clone, Copy, Default)]
@@ -23,7 +26,8 @@ impl Extras<'_> {
             ("performanceConfig", self.performance_config),
         ];
         let fields = fields.into_iter();
-        fields.filter_map(|(name, value)| Some((name, value?.get())))
+        let fields = fields.filter_map(|(name, value)| Some((name, value?.get())));
+        fields.filter(|(_, json)| depth(json) <= MAX_DEPTH)
     }
 
     pub(super) fn is_empty(&self) -> bool {

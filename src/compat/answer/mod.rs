@@ -17,7 +17,7 @@
 //! | `malformed_model_output`, `malformed_tool_use`, whatever comes | `stop` |
 //! | `usage` | `prompt_tokens` with what was read from and written to the cache, `completion_tokens`, `total_tokens`, `prompt_tokens_details` of `cached_tokens` and `cache_write_tokens`; left out where Converse does not tell |
 //! | `serviceTier` | `service_tier`, if OpenAI has such a one |
-//! | `additionalModelResponseFields`, `trace`, `performanceConfig` | the same, beside `choices` |
+//! | `additionalModelResponseFields`, `trace`, `performanceConfig` | the same, beside `choices`; left out if nested deeper than many parsers go |
 //!
 //! Where the reason of Converse's is not the first of its row, or the row has no better one,
 //! `native_finish_reason` beside `finish_reason` tells it: only `end_turn`, `max_tokens` and a
@@ -32,9 +32,9 @@
 //! a tool is called after it; JSON goes out at once, unless a tool stands in for the format.
 //!
 //! `additionalModelResponseFields` is beside the `finish_reason`; `trace` and `performanceConfig`
-//! come with the usage. If that was not asked for, they are in a chunk after the `finish_reason`
-//! whose delta is empty: `choices: []`, which many clients do not expect unless they have asked for
-//! usage, is not sent to them.
+//! come with the usage. If that was not asked for, the chunk with the `finish_reason` waits for
+//! them: a chunk with `choices: []` breaks clients that have not asked for one, and a choice after
+//! the `finish_reason` makes OpenAI's SDK for Node.js report the last call a second time.
 
 mod chunks;
 mod citations;

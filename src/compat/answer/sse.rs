@@ -87,25 +87,26 @@ impl Writer {
         out.put_slice(self.tail());
     }
 
-    /// A chunk without news of the message; `write` appends what follows its `logprobs`.
-    pub(super) fn finish(
-        &self,
-        extras: Extras<'_>,
-        out: &mut BytesMut,
-        write: impl FnOnce(&mut BytesMut),
-    ) {
+    /// The last chunk with a choice, without its [end](Self::end); `write` appends what follows its
+    /// `logprobs`.
+    pub(super) fn finish(&self, out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
         out.put_slice(&self.head);
         out.put_slice(b"},\"logprobs\":null,");
         write(out);
         out.put_slice(b"}]");
-        extras.write(out);
         if self.include_usage {
             out.put_slice(b",\"usage\":null");
         }
+    }
+
+    /// The end of that chunk.
+    pub(super) fn end(&self, extras: Extras<'_>, out: &mut BytesMut) {
+        extras.write(out);
         out.put_slice(b"}\n\n");
     }
 
-    /// The last chunk; nothing and `false` if the usage is not known.
+    /// The chunk after that one; `false` if the usage is not known, and nothing if there is nothing
+    /// else to tell.
     pub(super) fn usage(
         &self,
         usage: &Usage,
@@ -116,17 +117,20 @@ impl Writer {
         let before = out.len();
         out.put_slice(self.head.get(..self.common).unwrap_or_default());
         out.put_slice(b"\"choices\":[],\"usage\":");
-        if !usage.write(out) {
-            out.truncate(before);
-            return false;
+        let is_known = usage.write(out);
+        if !is_known {
+            if extras.is_empty() {
+                out.truncate(before);
+                return false;
+            }
+            out.put_slice(b"null");
         }
         if let Some(tier) = tier {
             out.put_slice(b",\"service_tier\":");
             write_string(tier, out);
         }
-        extras.write(out);
-        out.put_slice(b"}\n\n");
-        true
+        self.end(extras, out);
+        is_known
     }
 
     fn tail(&self) -> &'static [u8] {

@@ -88,12 +88,14 @@ impl<'a> Quoted<'a> {
 /// Where, not before `from`, a byte is that may begin what is not written as it is: a backslash,
 /// or a character that would break the line.
 fn special_from(from: usize, bytes: &[u8]) -> Option<usize> {
-    let is_special = |byte: &u8| matches!(byte, b'\\' | 0xC2 | 0xE2);
+    let is_special = |byte: &u8| (*byte == b'\\') | (*byte == 0xC2) | (*byte == 0xE2);
     let rest = bytes.get(from..)?;
     // Many at a time, which the compiler makes a few instructions of.
     let (blocks, _) = rest.as_chunks::<16>();
-    let is_plain =
-        |block: &&[u8; 16]| !block.iter().fold(false, |any, byte| any | is_special(byte));
+    let is_plain = |block: &&[u8; 16]| {
+        let special = block.iter().map(|byte| u8::from(is_special(byte)));
+        special.fold(0, |any, one| any | one) == 0
+    };
     let plain = 16 * blocks.iter().take_while(is_plain).count();
     let at = rest.get(plain..)?.iter().position(is_special)?;
     Some(from + plain + at)

@@ -61,7 +61,7 @@ pub(super) fn flattened(root: &Tree<'_>) -> Result<String, Unfit> {
 /// References into a combination that is not there any more are turned to a copy of it.
 fn keep_referenced(root: &Tree<'_>, text: String) -> String {
     let is_referenced = |key: &&str| text.contains(&format!("\"#/{key}/"));
-    if !COMBINATIONS.iter().any(|key| is_referenced(key)) {
+    if !COMBINATIONS.iter().any(is_referenced) {
         return text;
     }
     let definitions = root.get("$defs");

@@ -36,6 +36,7 @@ mod openai;
 mod parts;
 mod path;
 mod reasoning;
+mod replay;
 mod schema;
 mod tools;
 mod tree;
@@ -120,7 +121,7 @@ pub(super) fn translate(
         format_tool: format_tool.as_ref().map(|tool| tool.name.clone()),
         holds_text: output_config.is_some(),
         legacy_functions: tools.legacy,
-        no_calls: tools.none_may_be_called(),
+        no_calls: tools.none_may_be_called(&conversation.called),
         ..Plan::default()
     };
     let called = std::mem::take(&mut conversation.called);
@@ -308,10 +309,19 @@ mod tests {
 
         let format = r#""response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}"#;
         assert_eq!(plan(format).format_tool.as_deref(), Some("json_tool_call"));
-        assert!(bare.no_calls && plan(&format!("{format}, \"n\": 1")).no_calls);
+        assert!(!bare.no_calls && !plan(format).no_calls);
         let tools = r#""tools": [{"type": "function", "function": {"name": "a"}}]"#;
         assert!(!plan(tools).no_calls);
         assert!(plan(&format!(r#"{tools}, "tool_choice": "none""#)).no_calls);
+        let history = br#"{"model": "aws-bedrock/amazon.nova-lite-v1:0", "messages": [
+            {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "a"}}]},
+            {"role": "tool", "tool_call_id": "1", "content": "1"}]}"#;
+        assert!(
+            translate(history, None, &Policy::new())
+                .unwrap()
+                .plan
+                .no_calls
+        );
         let forced = r#""tools": [{"type": "function", "function": {"name": "a"}}], "tool_choice": "required""#;
         assert_eq!(plan(&format!("{format}, {forced}")).format_tool, None);
     }

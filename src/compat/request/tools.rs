@@ -62,7 +62,8 @@ impl<'n> Tools<'n> {
             true => ("functions", parameters.functions),
             false => ("tools", parameters.tools),
         };
-        if !legacy && parameters.functions.is_some() {
+        if let Some(functions) = parameters.functions.filter(|_| !legacy) {
+            functions.list(&At::parameter("functions"))?;
             let text = "'tools' is there too; leave 'functions' out.";
             desk.ignored.add(&At::parameter("functions"), text)?;
         }
@@ -120,9 +121,10 @@ impl<'n> Tools<'n> {
         self.is_forced && family.forced_tool
     }
 
-    /// Whether a call would not be the client's.
-    pub(super) fn none_may_be_called(&self) -> bool {
-        self.list.is_empty() || self.choice.is_never()
+    /// Whether a call would not be the client's: it forbids them, or gave no tools, so that the
+    /// model knows of those only that the history calls.
+    pub(super) fn none_may_be_called(&self, called: &[Cow<'n, str>]) -> bool {
+        self.choice.is_never() || self.list.is_empty() && !called.is_empty()
     }
 
     /// What Converse is told of tools: these, those that the history calls, and `format`, which

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::expected::EXTRAS;
 use super::{CREATED, ID, MODEL};
 
 /// The chunks of a stream that ended well; fails if they are not as OpenAI's are.
@@ -79,7 +80,7 @@ pub(super) fn completion(chunks: &[Value]) -> Value {
         "model": chunks[0]["model"],
     });
     for chunk in chunks {
-        for field in ["usage", "service_tier"] {
+        for field in ["usage", "service_tier"].iter().chain(&EXTRAS) {
             if let Some(value) = chunk.get(field).filter(|value| !value.is_null()) {
                 completion[field] = value.clone();
             }

@@ -2,6 +2,13 @@
 
 use serde_json::{Value, json};
 
+/// Fields that a completion has as Converse gives them.
+pub(super) const EXTRAS: [&str; 3] = [
+    "additionalModelResponseFields",
+    "trace",
+    "performanceConfig",
+];
+
 /// The parts of a completion that are compared.
 #[derive(Debug, PartialEq, Clone)]
 pub(super) struct Expected {
@@ -141,6 +148,11 @@ pub(super) fn assembled(events: &[(String, Value)]) -> Value {
                 }
             }
             _ => {}
+        }
+        for field in EXTRAS {
+            if let Some(extra) = payload.get(field) {
+                answer[field] = extra.clone();
+            }
         }
     }
     for block in &mut blocks {

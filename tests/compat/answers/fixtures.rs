@@ -316,13 +316,16 @@ pub(super) fn events(answer: &Value) -> Vec<Event> {
             json!({"contentBlockIndex": index, "p": "a"}),
         ));
     }
-    events.push((
-        "messageStop",
-        json!({"stopReason": answer["stopReason"], "p": "abc"}),
-    ));
+    let mut stop = json!({"stopReason": answer["stopReason"], "p": "abc"});
+    if let Some(fields) = answer.get("additionalModelResponseFields") {
+        stop["additionalModelResponseFields"] = fields.clone();
+    }
+    events.push(("messageStop", stop));
     let mut metadata = json!({"usage": answer["usage"], "metrics": {"latencyMs": 9}, "p": ""});
-    if let Some(tier) = answer.get("serviceTier") {
-        metadata["serviceTier"] = tier.clone();
+    for field in ["serviceTier", "trace", "performanceConfig"] {
+        if let Some(value) = answer.get(field) {
+            metadata[field] = value.clone();
+        }
     }
     events.push(("metadata", metadata));
     events

@@ -305,3 +305,194 @@ fn a_large_image_is_not_copied() {
     let copied = Translation::of(&request, &Policy::new()).unwrap();
     assert_eq!(copied.body(), translation.body());
 }
+
+/// What is made such that a naive translation takes the square of its length.
+#[test]
+fn bodies_that_ask_for_too_much() {
+    let function = |parameters: &str| {
+        format!(
+            r#"{{{MODEL}, {HI}, "tools": [{{"type": "function", "function": {{"name": "a", "parameters": {parameters}}}}}]}}"#
+        )
+    };
+    let join = |count: usize, piece: &dyn Fn(usize) -> String| {
+        (0..count).map(piece).collect::<Vec<_>>().join(",")
+    };
+    // Calls of one id, answered from the last to the first.
+    let calls = join(250, &|_| r#"{"id":"a","function":{"name":"f"}}"#.into());
+    let results = join(250, &|_| r#"{"role":"tool","tool_call_id":"a"}"#.into());
+    let turns = join(80, &|_| {
+        format!(r#"{{"role":"assistant","tool_calls":[{calls}]}},{results}"#)
+    });
+    let names = join(40_000, &|n| format!("\"n{n}\""));
+    let alternatives = join(3000, &|n| {
+        format!(r#"{{"properties":{{"p{n}":{{}}}},"required":["p{n}"]}}"#)
+    });
+    let long = "x".repeat(500_000);
+    let (open, close) = (r#"{"properties":{"a":"#.repeat(40), "}}".repeat(40));
+    let strict = format!(
+        r#"{{"model": "aws-bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0", {HI}, "response_format": {{"type": "json_schema", "json_schema": {{"name": "a", "schema": {open}{{"title":"{long}"}}{close}}}}}}}"#
+    );
+    for (what, body, is_fine) in [
+        (
+            "calls of one id",
+            format!("{{{MODEL}, \"messages\": [{turns}]}}"),
+            true,
+        ),
+        (
+            "required",
+            function(&format!(
+                r#"{{"anyOf":[{{"required":[{names}]}},{{"required":[{names}]}}]}}"#
+            )),
+            false,
+        ),
+        (
+            "alternatives",
+            function(&format!(r#"{{"oneOf":[{alternatives}]}}"#)),
+            true,
+        ),
+        ("a deep schema", strict, true),
+        (
+            "assistants in a row",
+            format!(
+                "{{{MODEL}, \"messages\": [{}]}}",
+                join(80_000, &|_| r#"{"role":"assistant","content":"x"}"#.into())
+            ),
+            true,
+        ),
+        (
+            "unknown keys",
+            format!(
+                "{{{MODEL}, {HI}, {}}}",
+                join(100_000, &|n| format!("\"x{n}\":1"))
+            ),
+            true,
+        ),
+        (
+            "names alike",
+            format!(
+                "{{{MODEL}, {HI}, \"tools\": [{}]}}",
+                join(20_000, &|n| format!(
+                    r#"{{"type":"function","function":{{"name":"{}{n}"}}}}"#,
+                    "x".repeat(64)
+                ))
+            ),
+            true,
+        ),
+    ] {
+        let start = std::time::Instant::now();
+        let translated = Translation::of(body.as_bytes(), &Policy::new());
+        let took = start.elapsed();
+        assert_eq!(
+            translated.is_ok(),
+            is_fine,
+            "{what}: {:?}",
+            translated.err()
+        );
+        assert!(
+            took.as_secs() < 20,
+            "{what}, {} bytes: {took:?}",
+            body.len()
+        );
+        println!("{what}: {} bytes, {took:?}", body.len());
+    }
+}
+
+/// As deep as Bedrock takes, and deeper.
+#[test]
+fn depth() {
+    let nested = |levels: usize| {
+        let (open, close) = (r#"{"a":"#.repeat(levels), "}".repeat(levels));
+        format!("{open}1{close}")
+    };
+    for (levels, is_fine) in [(90, true), (100, false), (120, false)] {
+        let deep = nested(levels);
+        let arguments = serde_json::to_string(&deep).unwrap();
+        for body in [
+            format!(r#"{{{MODEL}, {HI}, "additionalModelRequestFields": {deep}}}"#),
+            format!(
+                r#"{{{MODEL}, {HI}, "tools": [{{"type": "function", "function": {{"name": "a", "parameters": {deep}}}}}]}}"#
+            ),
+            format!(
+                r#"{{{MODEL}, "messages": [{{"role": "assistant", "tool_calls": [{{"id": "a", "function": {{"name": "f", "arguments": {arguments}}}}}]}}, {{"role": "tool", "tool_call_id": "a", "content": "1"}}]}}"#
+            ),
+        ] {
+            match Translation::of(body.as_bytes(), &Policy::new()) {
+                Ok(_) => assert!(is_fine, "{body}"),
+                Err(rejection) => {
+                    assert!(!is_fine, "{rejection}");
+                    assert!(rejection.param().is_some(), "{rejection}");
+                }
+            }
+        }
+    }
+    // What is only looked at for its name is ignored at any depth that is JSON.
+    let body = format!(r#"{{{MODEL}, {HI}, "x": {}}}"#, nested(100));
+    let translation = Translation::of(body.as_bytes(), &Policy::new()).unwrap();
+    assert_eq!(translation.dropped(), ["x"]);
+}
+
+/// Each parameter of the contract with values of all types: one that is refused is refused by its
+/// name, and each parameter refuses some.
+#[test]
+fn wrong_types_of_every_parameter() {
+    let contract = include_str!("../../../src/compat/contract.md");
+    let rows = contract.lines().filter_map(|line| line.strip_prefix("| `"));
+    let cells = rows.filter_map(|row| row.split(" | ").next());
+    let cells = cells.filter(|cell| !cell.contains(['.', '[', '\u{2026}']));
+    let names: Vec<&str> = cells
+        .flat_map(|cell| cell.split(", "))
+        .map(|name| name.trim_matches('`'))
+        .collect();
+    assert!(names.len() > 40);
+    let good = serde_json::json!({
+        "model": "aws-bedrock/amazon.nova-lite-v1:0",
+        "messages": [{"role": "user", "content": "Hi"}],
+        "tools": [{"type": "function", "function": {"name": "a"}}],
+    });
+    for name in names {
+        let mut refused = 0;
+        for value in [
+            "true",
+            "-1",
+            "1.5",
+            "9223372036854775808",
+            "\"text\"",
+            "\"\"",
+            "[]",
+            "[[]]",
+            "[{\"a\": 1}]",
+            "{}",
+            "{\"a\": {\"b\": []}}",
+            "{\"type\": [], \"name\": 1}",
+        ] {
+            let mut request = good.clone();
+            request[name] = serde_json::from_str(value).unwrap();
+            let Err(rejection) = Translation::of(request.to_string().as_bytes(), &Policy::new())
+            else {
+                continue;
+            };
+            refused += 1;
+            let param = rejection.param().unwrap_or_default();
+            assert!(param.starts_with(name), "{name}: {value}: {rejection}");
+            assert!(
+                [400, 404].contains(&rejection.status().as_u16()),
+                "{rejection}"
+            );
+        }
+        // What may be anything.
+        assert!(refused > 1 || name == "moderation", "{name}: {refused}");
+    }
+}
+
+/// A chat of two kilobytes takes few allocations.
+#[test]
+fn few_allocations() {
+    let text = "word ".repeat(400);
+    let request = bytes::Bytes::from(format!(
+        r#"{{{MODEL}, "messages": [{{"role": "system", "content": "Be brief."}}, {{"role": "user", "content": "{text}"}}], "max_tokens": 64, "temperature": 0.5}}"#
+    ));
+    let counted = allocation_counter::measure(|| {
+        drop(Translation::of_bytes(&request, &Policy::new()));
+    });
+    assert!(counted.count_total <= 20, "{counted:?}");
+}

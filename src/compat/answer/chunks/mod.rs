@@ -39,6 +39,8 @@ pub struct Chunks {
     text: Text,
     usage: Usage,
     usage_is_due: bool,
+    /// The last chunk, which waits for what `metadata` adds to it.
+    last: Option<BytesMut>,
     told: Told,
     /// Events in which the model says something.
     contents: u64,
@@ -80,6 +82,7 @@ impl Chunks {
             annotations: Annotations::default(),
             block: (None, 0),
             usage: Usage::default(),
+            last: None,
             told: Told::default(),
             contents: 0,
             failed: None,
@@ -117,6 +120,7 @@ impl Chunks {
             self.failed = Some(error.clone());
             return Err(error);
         }
+        self.send_last(Extras::default(), out);
         if self.usage_is_due {
             // It was told before the end of the message, or not at all.
             let extras = Extras::default();
@@ -205,8 +209,15 @@ impl Chunks {
             additional_fields: stop.additional_model_response_fields,
             ..Extras::default()
         };
+        let mut last = BytesMut::new();
         self.writer
-            .finish(extras, out, |out| finish::write(&reason, called, out));
+            .finish(&mut last, |out| finish::write(&reason, called, out));
+        extras.write(&mut last);
+        self.last = Some(last);
+        if self.plan.include_usage {
+            // What follows has a chunk of its own.
+            self.send_last(Extras::default(), out);
+        }
         if !reason.is_empty() {
             self.told.stop_reason = Some(reason.into_owned());
         }
@@ -253,17 +264,17 @@ impl Chunks {
             trace: metadata.trace,
             performance_config: metadata.performance_config,
         };
+        self.send_last(extras, out);
         if self.usage_is_due {
             let tier = tier.and_then(|tier| tier.name());
             self.usage_is_due = !self.writer.usage(&self.usage, tier, extras, out);
-            if !self.usage_is_due {
-                return;
-            }
         }
-        if !extras.is_empty() {
-            self.writer.finish(extras, out, |out| {
-                out.put_slice(b"\"finish_reason\":null");
-            });
+    }
+
+    fn send_last(&mut self, extras: Extras<'_>, out: &mut BytesMut) {
+        if let Some(last) = self.last.take() {
+            out.put_slice(&last);
+            self.writer.end(extras, out);
         }
     }
 }
