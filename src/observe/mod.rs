@@ -11,7 +11,8 @@
 //!    [`with_payloads`](ObservabilityLayer::with_payloads) and
 //!    [`with_usage_headers`](ObservabilityLayer::with_usage_headers) ask for that. Of an event
 //!    stream the checksum of every prelude is checked, and that of the frames whose payload tells
-//!    something; the others are hopped over.
+//!    something; the others are hopped over. Of an answer that the OpenAI-compatible API has given
+//!    another form the record has what Bedrock's own told: it is not read twice.
 //! 4. Records go to every [`Sink`], see below. Without a sink there are ids but no records.
 //!
 //! # The record
@@ -35,7 +36,7 @@
 //! | `request_size` | bytes of the request body, as announced or as read |
 //! | `outcome` | see below |
 //! | `success` | `complete`, and a status of 2xx |
-//! | `is_stream` | the answer is a stream of events |
+//! | `is_stream` | the answer is a stream of events, also one that the OpenAI-compatible API gives |
 //! | `bytes_unread` | bytes of a stream from a frame on that was broken or too long: it went to the client as it was, and was not read; see [`unread_streams`](ObservabilityLayer::unread_streams) |
 //! | `tokens_in` | `tokens_input`, cache reads and cache writes together |
 //! | `tokens_input`, `tokens_cache_read`, `tokens_cache_write`, `tokens_out` | as the answer tells; Bedrock's own measure before the model's word |
@@ -58,8 +59,8 @@
 //! | `outcome` | when, the first that fits |
 //! |---|---|
 //! | `refused` | a layer refused the request |
-//! | `upstream_error` | a layer could not reach the upstream or use its answer; the inner service failed; a status of 4xx or 5xx, an exception or an error in a stream, a stream that is not well-formed, 200 with `UnknownOperationException` |
-//! | `upstream_cut` | the answer broke off, is shorter than its `content-length`, or ended in mid-frame, in mid-object or before the message did |
+//! | `upstream_error` | a layer could not reach the upstream or use its answer; the inner service failed; a status of 4xx or 5xx of the upstream's, an exception or an error in a stream, a stream that is not well-formed, 200 with `UnknownOperationException` |
+//! | `upstream_cut` | the answer broke off (also if `/compat` made an error with a status of it), is shorter than its `content-length`, or ended in mid-frame, in mid-object or before the message did |
 //! | `client_disconnect` | response or future were dropped before that; what was known until then is in the record |
 //! | `complete` | else |
 //!
