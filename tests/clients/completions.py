@@ -12,7 +12,10 @@ import openai
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 # What OpenAI's models do not know, by the model that has it.
+ONLY_CONVERSE = {"additionalModelResponseFields", "performanceConfig", "trace"}
 EXTENSIONS = {
+    "ChatCompletion": ONLY_CONVERSE,
+    "ChatCompletionChunk": ONLY_CONVERSE,
     "ChatCompletionMessage": {"reasoning_content", "thinking_blocks"},
     "ChoiceDelta": {"reasoning_content", "thinking_blocks", "annotations"},
     "Choice": {"native_finish_reason"},

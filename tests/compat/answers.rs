@@ -25,11 +25,12 @@ const MODEL: &str = "aws-bedrock/us.anthropic.claude-haiku-4-5-20251001-v1:0";
 const ID: &str = "01234567-89ab-cdef-0123-456789abcdef";
 const CREATED: u64 = 1_764_000_000;
 
-/// Of a request with nothing special about it.
+/// Of a request with a tool, and nothing else special about it: without one, no call is given.
 fn translation(include_usage: bool) -> Translation {
     let request = json!({
         "model": MODEL,
         "messages": [{"role": "user", "content": "Hello"}],
+        "tools": [{"type": "function", "function": {"name": "w"}}],
         "stream": true,
         "stream_options": {"include_usage": include_usage},
     });
