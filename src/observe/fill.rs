@@ -34,13 +34,13 @@ impl Observation {
             &mut record.event_id,
             self.event_id.to_str().unwrap_or_default(),
         );
-        let place = Place::of(&context);
-        fill_names(record, &context, &place, &asked);
+        let place = Place::of(context);
+        fill_names(record, context, &place, &asked);
 
         let mut reader = answer.as_mut().and_then(|answer| answer.reader.take());
         record.is_stream = reader.as_ref().is_some_and(Reader::is_stream);
         let reading = reader.as_mut().map(Reader::finish).unwrap_or_default();
-        let reading = reading.in_all(&context);
+        let reading = reading.in_all(context);
         fill_reading(record, &reading);
         if reading.broken.is_some() {
             settings.count_unread();
@@ -62,7 +62,7 @@ impl Observation {
             set(&mut record.model, reading.model);
         }
 
-        let (outcome, error) = judge(&context, answer.as_ref(), &reading, end);
+        let (outcome, error) = judge(context, answer.as_ref(), &reading, end);
         record.outcome = outcome;
         set(&mut record.error, error.as_deref());
         let is_refused = outcome == Outcome::Refused;
@@ -81,7 +81,7 @@ impl Observation {
             let is_whole = body.is_whole();
             capture.payload(Side::Response, body.data, is_whole)
         });
-        record.request_body = capture.and_then(|capture| request_body(capture, &context));
+        record.request_body = capture.and_then(|capture| request_body(capture, context));
 
         let json = asked.metadata.take();
         record.metadata = json.and_then(|json| Metadata::read(json.as_bytes(), &mut asked.ignored));
