@@ -169,20 +169,28 @@ impl Family {
 }
 
 impl Family {
-    /// Whether the model `name` is one of these: it has the key in it, and no other version.
+    /// Whether the model `name` is one of these: it, or a part of it after a dot, begins with the
+    /// key, and is of no other version.
     fn has(&self, name: &str) -> bool {
-        let is_digit = |char: char| char.is_ascii_digit();
-        name.match_indices(self.key).any(|(at, key)| {
-            let rest = name.get(at + key.len()..).unwrap_or_default();
-            if !key.ends_with(is_digit) {
-                return true;
-            }
-            // `claude-opus-4-10` is no `claude-opus-4`; a longer number is a date.
-            let minor = rest.strip_prefix('-').unwrap_or_default();
-            let digits = minor.len() - minor.trim_start_matches(is_digit).len();
-            let is_minor = key.starts_with("claude-") && (1..=2).contains(&digits);
-            !rest.starts_with(is_digit) && !is_minor
+        let dots = name.bytes().enumerate().filter(|(_, byte)| *byte == b'.');
+        let starts = std::iter::once(0).chain(dots.map(|(at, _)| at + 1));
+        let mut parts = starts.filter_map(|at| name.get(at..));
+        parts.any(|part| {
+            part.strip_prefix(self.key)
+                .is_some_and(|rest| self.is_followed_by(rest))
         })
+    }
+
+    /// `claude-opus-4-10` is no `claude-opus-4`; a longer number is a date.
+    fn is_followed_by(&self, rest: &str) -> bool {
+        let is_digit = |char: char| char.is_ascii_digit();
+        if !self.key.ends_with(is_digit) {
+            return true;
+        }
+        let minor = rest.strip_prefix('-').unwrap_or_default();
+        let digits = minor.len() - minor.trim_start_matches(is_digit).len();
+        let is_minor = self.key.starts_with("claude-") && (1..=2).contains(&digits);
+        !rest.starts_with(is_digit) && !is_minor
     }
 }
 
