@@ -28,13 +28,14 @@ impl<'a> Place<'a> {
         let Some(route) = context.route() else {
             // No gateway: Bedrock's own URL.
             let (operation, model) = Operation::parse(whole.trim_start_matches('/'));
-            let host = uri.host().unwrap_or_default();
+            let host = uri.host();
+            let region = |host: &'a str| host.split('.').find(|label| partition(label).is_some());
             return Self {
                 path,
-                region: host.split('.').find(|label| partition(label).is_some()),
+                region: host.and_then(region),
                 operation: known(operation),
                 raw_model: model,
-                is_mantle: host.starts_with(Service::Mantle.as_str()),
+                is_mantle: host.is_some_and(|host| host.starts_with(Service::Mantle.as_str())),
                 ..Self::default()
             };
         };

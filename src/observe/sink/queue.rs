@@ -31,6 +31,7 @@ pub(super) trait Work: Send + 'static {
 pub(super) struct Lost {
     count: AtomicU64,
     /// The kind of sink, for the metric.
+    #[cfg_attr(not(feature = "metrics"), allow(dead_code))]
     sink: &'static str,
 }
 
