@@ -1,63 +1,12 @@
 //! Finds a few values in a JSON object that comes in pieces, without keeping the rest of it.
 
-/// A value to look for.
-#[derive(Debug)]
-pub(super) struct Path<F: 'static> {
-    /// What it is called in the answer of the scanner.
-    pub(super) field: F,
-    /// The keys that lead to it; [`EACH`] stands for every element of an array.
-    pub(super) keys: &'static [&'static str],
-    /// The longest value that is kept; 0 if it is enough to know that it is there.
-    pub(super) limit: usize,
-}
+mod table;
 
-/// See [`Path::keys`]. No key of any vendor looks like it.
-pub(super) const EACH: &str = "[]";
-
-/// No path is longer.
-const DEPTH: usize = 4;
+use self::table::{DEPTH, Paths, bucket};
+pub(super) use self::table::{EACH, Path, Table};
 
 /// Longer keys are nobody's; an escaped character takes six bytes.
 const MAX_KEY: usize = 256;
-
-/// What to look for.
-#[derive(Debug)]
-pub(super) struct Table<F: 'static> {
-    paths: &'static [Path<F>],
-    /// For every level the paths whose key there has this length: nearly no key of an answer is
-    /// as long as one that is looked for.
-    by_length: [[Paths; LENGTHS]; DEPTH],
-}
-
-/// All longer ones are together.
-const LENGTHS: usize = 32;
-
-impl<F> Table<F> {
-    pub(super) const fn new(paths: &'static [Path<F>]) -> Self {
-        assert!(paths.len() <= Paths::BITS as usize);
-        let mut by_length = [[0; LENGTHS]; DEPTH];
-        let mut index = 0;
-        while index < paths.len() {
-            let keys = paths[index].keys;
-            assert!(keys.len() <= DEPTH);
-            let mut level = 0;
-            while level < keys.len() {
-                by_length[level][bucket(keys[level].len())] |= 1 << index;
-                level += 1;
-            }
-            index += 1;
-        }
-        Self { paths, by_length }
-    }
-}
-
-const fn bucket(length: usize) -> usize {
-    if length < LENGTHS {
-        length
-    } else {
-        LENGTHS - 1
-    }
-}
 
 /// An incremental scanner: it never looks inside strings, and only into those containers that a
 /// path leads through.
@@ -82,9 +31,6 @@ pub(super) struct Scanner<F: 'static> {
     /// The part of a key that came in earlier pieces.
     key: Vec<u8>,
 }
-
-/// One bit for each path.
-type Paths = u64;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Level {
