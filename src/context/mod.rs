@@ -29,6 +29,7 @@ use crate::route::{Route, RouteConfig, Spans};
 mod credential;
 mod policy;
 mod principal;
+mod stage;
 #[cfg(feature = "observe")]
 mod taken;
 #[cfg(feature = "compat")]
@@ -37,6 +38,7 @@ mod told;
 pub use self::credential::{ClientCredential, KeyChoice};
 pub use self::policy::{ClientCredentials, ModelAlias, Policy, Timeouts};
 pub use self::principal::Principal;
+pub(crate) use self::stage::Stage;
 
 #[cfg(feature = "rewrite")]
 pub(crate) use self::credential::{signed_headers, without_presigned};
@@ -90,19 +92,6 @@ struct Parsed {
     len: usize,
     /// The path itself, if it is not the inbound one: something has changed it in between.
     uri: Option<Uri>,
-}
-
-/// A layer that wants to know whether it, or one that should come later, was passed before.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Stage {
-    #[cfg(feature = "auth")]
-    Auth = 1,
-    #[cfg(feature = "rewrite")]
-    Rewrite = 2,
-    #[cfg(feature = "sign")]
-    Sign = 4,
-    #[cfg(feature = "compat")]
-    Compat = 8,
 }
 
 impl Context {

@@ -1,7 +1,9 @@
 //! Finds a few values in a JSON object that comes in pieces, without keeping the rest of it.
 
+mod plain;
 mod table;
 
+use self::plain::plain;
 use self::table::{DEPTH, Paths, bucket};
 pub(super) use self::table::{EACH, Path, Table};
 
@@ -374,25 +376,6 @@ fn each<P>(mut bits: Paths, paths: &[P]) -> impl Iterator<Item = (usize, &P)> {
 
 fn is_scalar(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
-}
-
-/// How many bytes there are before a quotation mark or a backslash: most of an answer is text.
-fn plain(text: &[u8]) -> usize {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
-    // Whether one of the eight bytes is zero.
-    let has_zero = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes & HIGH != 0;
-    let eights = text.as_chunks::<8>().0.iter();
-    let plain = eights.take_while(|eight| {
-        let eight = u64::from_ne_bytes(**eight);
-        let quote = eight ^ (ONES * u64::from(b'"'));
-        let backslash = eight ^ (ONES * u64::from(b'\\'));
-        !has_zero(quote) && !has_zero(backslash)
-    });
-    let start = plain.count() * 8;
-    let rest = split(text, start).1;
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\');
-    start + rest.iter().position(is_special).unwrap_or(rest.len())
 }
 
 /// `split_at`, with everything on the left if `at` is too far.
