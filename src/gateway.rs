@@ -49,7 +49,10 @@ use crate::compat::{CompatBody, OpenAiCompat, OpenAiCompatLayer};
 use crate::context::{Policy, Timeouts};
 use crate::credentials::{ProvideCredentials, StoredKeys};
 use crate::error::ConfigError;
-use crate::observe::{Observability, ObservabilityLayer, ObservedBody, Sink};
+use crate::observe::{
+    Capture, CaptureRequest, CaptureRequestLayer, Drain, Observability, ObservabilityLayer,
+    ObservedBody, Prices, Sink, Spans,
+};
 use crate::rewrite::{BedrockPathRewrite, BedrockPathRewriteLayer, Endpoints};
 use crate::route::RouteConfig;
 use crate::sign::{SigV4Signing, SigV4SigningLayer, SignedHeaders};
@@ -57,7 +60,10 @@ use crate::upstream::{HyperClient, TimedBody, Upstream, UpstreamLayer, UpstreamR
 
 /// The stack that a [`Gateway`] is.
 type Stack = Observability<
-    GatewayAuth<OpenAiCompat<BedrockPathRewrite<SigV4Signing<Upstream<HyperClient>>>>>,
+    CaptureRequest<
+        GatewayAuth<OpenAiCompat<BedrockPathRewrite<SigV4Signing<Upstream<HyperClient>>>>>,
+    >,
+    Drain,
 >;
 
 /// The response body of a [`Gateway`].
@@ -79,6 +85,7 @@ impl Gateway {
             rewrite: BedrockPathRewriteLayer::new(),
             endpoints: Endpoints::aws(),
             observe: ObservabilityLayer::new(),
+            drain: None,
             client: HyperClient::new(),
             upstream: UpstreamLayer::new(),
         }
@@ -119,6 +126,7 @@ pub struct GatewayBuilder {
     rewrite: BedrockPathRewriteLayer,
     endpoints: Endpoints,
     observe: ObservabilityLayer,
+    drain: Option<(Duration, u64)>,
     client: HyperClient,
     upstream: UpstreamLayer,
 }
@@ -145,6 +153,38 @@ impl GatewayBuilder {
     /// Where records of requests go; may be called several times.
     pub fn sink(mut self, sink: impl Sink) -> Self {
         self.observe = self.observe.with_sink(sink);
+        self
+    }
+
+    /// Makes a span of each request.
+    pub fn spans(mut self, spans: Spans) -> Self {
+        self.observe = self.observe.with_spans(spans);
+        self
+    }
+
+    /// What tokens cost, see [`with_prices`](ObservabilityLayer::with_prices).
+    pub fn prices(mut self, prices: Prices) -> Self {
+        self.observe = self.observe.with_prices(prices);
+        self
+    }
+
+    /// Keeps bodies with the records, see [`with_payloads`](ObservabilityLayer::with_payloads).
+    pub fn payloads(mut self, capture: Capture) -> Self {
+        self.observe = self.observe.with_payloads(capture);
+        self
+    }
+
+    /// Says in the head of an answer what it cost, see
+    /// [`with_usage_headers`](ObservabilityLayer::with_usage_headers).
+    pub fn usage_headers(mut self, limit: usize) -> Self {
+        self.observe = self.observe.with_usage_headers(limit);
+        self
+    }
+
+    /// Reads an answer on whose client has left, see
+    /// [`with_drain`](ObservabilityLayer::with_drain).
+    pub fn drain(mut self, time: Duration, bytes: u64) -> Self {
+        self.drain = Some((time, bytes));
         self
     }
 
@@ -251,6 +291,7 @@ impl GatewayBuilder {
         let upstream = self.upstream.layer(client);
         let bedrock = rewrite.layer(self.sign.layer(upstream));
         let stack = auth.layer(self.compat.layer(bedrock));
-        Ok(Gateway(self.observe.layer(stack)))
+        let stack = CaptureRequestLayer::new().layer(stack);
+        Ok(Gateway(self.observe.draining(self.drain).layer(stack)))
     }
 }

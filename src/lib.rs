@@ -72,11 +72,12 @@
 //! | `auth` (default) | [`auth`] | `sha2`, `subtle` |
 //! | `rewrite` (default) | [`rewrite`] | |
 //! | `sign` (default) | [`sign`], [`credentials`] | `aws-sigv4` and what it needs, `zeroize` |
-//! | `observe` (default) | [`observe`] | `uuid`, `time`, `serde` |
-//! | `compat` | [`compat`] | `serde` |
+//! | `observe` (default) | [`observe`] | `uuid`, `getrandom`, `time`, `base64`, `serde` |
+//! | `compat` | [`compat`] | `serde`, `flate2` |
 //! | `upstream` | [`upstream::UpstreamLayer`] | `tower` |
 //! | `client` | [`upstream::HyperClient`] | `hyper-util`, `rustls` with `ring` |
 //! | `gateway` | [`Gateway`]: all of the above | |
+//! | `metrics` | [`observe::Metrics`]: a sink for the `metrics` facade | `metrics` |
 //! | `emulator` | [`emulator`]: a loopback Bedrock that verifies signatures, for tests | `hyper-util`'s server |
 //! | `full` | everything | |
 //!

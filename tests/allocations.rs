@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::{Future, Ready, ready};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::task::{Context as Task, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
@@ -11,6 +12,7 @@ use allocation_counter::measure;
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
+use http_body::Body as _;
 use http_body_util::{Empty, Full};
 use tower::{Layer, Service};
 use tower_bedrock::auth::{Authenticate, GatewayAuthLayer, GatewayTokens, Gateways};
@@ -374,17 +376,122 @@ fn sign_and_forget() {
     assert_eq!((0..1000).map(|_| sign()).sum::<u64>(), 0);
 }
 
-/// Ids and a record on top of the handle; printed, for there is no goal here.
+/// The handle of the facts, and room for the ids in an answer without a header: the record is made
+/// in the room of the one before.
 #[test]
 fn observe() {
-    let ring = ObservabilityLayer::new().with_sink(Ring::new(10));
+    let ring = ObservabilityLayer::new().with_sink(Ring::new(1));
     for (sink, layer) in [("no sink", ObservabilityLayer::new()), ("a ring", ring)] {
-        let cost = cost(
-            &layer.layer(Nothing),
-            as_hyper_does(&path("m%3A0"), &[HEADERS]),
-        );
-        println!("observe, {sink}: {cost}");
+        let service = layer.layer(Nothing);
+        let request = || as_hyper_does(&path("m%3A0"), &[HEADERS]);
+        let costs: Vec<_> = (0..5).map(|_| cost(&service, request())).collect();
+        println!("observe, {sink}: {costs:?}");
+        assert_eq!(costs[4], 6);
     }
+}
+
+/// What stands in for Bedrock: gives the answer that it was given before.
+#[derive(Clone, Default)]
+struct Prepared(Arc<Mutex<Option<Response<Body>>>>);
+
+impl Service<Request<Body>> for Prepared {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Task<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<Body>) -> Self::Future {
+        ready(Ok(self.0.lock().unwrap().take().unwrap()))
+    }
+}
+
+const CONVERSED: &str = r#"{"metrics":{"latencyMs":421},"output":{"message":{"content":[{"text":"hi"}],"role":"assistant"}},"stopReason":"end_turn","usage":{"cacheReadInputTokens":2,"inputTokens":11,"outputTokens":4,"totalTokens":17}}"#;
+
+/// From the request to the record in the ring: the handle of the facts. A ring that is full gives the room of its oldest record to the next.
+#[test]
+fn observe_to_the_record() {
+    let prepared = Prepared::default();
+    let ring = Ring::new(10);
+    let layer = ObservabilityLayer::new().with_sink(ring.clone());
+    let mut service = layer.layer(prepared.clone());
+    let uri =
+        "https://bedrock-runtime.us-east-1.amazonaws.com/model/us.amazon.nova-lite-v1%3A0/converse";
+    let mut exchange = |has_extensions: bool| {
+        let mut request = as_hyper_does("/", &[HEADERS]);
+        *request.uri_mut() = Uri::from_static(uri);
+        if has_extensions {
+            request.extensions_mut().insert(7u8);
+        }
+        let mut response = Response::new(Full::from(CONVERSED));
+        // As hyper's client makes it, with room for more.
+        let headers = response.headers_mut();
+        headers.reserve(8);
+        headers.insert("content-type", HeaderValue::from_static("application/json"));
+        headers.insert("x-amzn-requestid", HeaderValue::from_static("aws-1"));
+        *prepared.0.lock().unwrap() = Some(response);
+        let (allocations, ()) = count(|| {
+            let Ok(response) = finish(service.call(request));
+            let mut body = pin!(response.into_body());
+            let mut task = Task::from_waker(Waker::noop());
+            while let Poll::Ready(Some(Ok(_))) = body.as_mut().poll_frame(&mut task) {}
+        });
+        allocations
+    };
+    for (has_extensions, goal) in [(false, 4), (true, 2)] {
+        for _ in 0..100 {
+            exchange(has_extensions);
+        }
+        let all: Vec<_> = (0..1000).map(|_| exchange(has_extensions)).collect();
+        let sum: u64 = all.iter().sum();
+        let most = all.iter().max().unwrap();
+        println!(
+            "observe, to the record, extensions {has_extensions}: {sum} for 1000 requests, {most} at most"
+        );
+        assert_eq!(sum, 1000 * goal);
+    }
+    let record = &ring.snapshot()[0];
+    assert_eq!(
+        (record.tokens_in, record.stop_reason.as_deref()),
+        (Some(13), Some("end_turn"))
+    );
+    assert_eq!(record.model.as_deref(), Some("us.amazon.nova-lite-v1:0"));
+    assert_eq!(record.cost.unwrap().to_string(), "0.00000165");
+}
+
+/// A hundred thousand models leave nothing behind but the records that are kept.
+#[test]
+fn observe_many_models() {
+    let prepared = Prepared::default();
+    let ring = Ring::new(10);
+    let layer = ObservabilityLayer::new().with_sink(ring.clone());
+    let mut service = layer.layer(prepared.clone());
+    let mut exchange = |model: usize| {
+        let uri = format!(
+            "https://bedrock-runtime.us-east-1.amazonaws.com/model/us.vendor.model-{model}-v1%3A0/converse"
+        );
+        let request = Request::post(uri).body(Full::from("{}")).unwrap();
+        *prepared.0.lock().unwrap() = Some(Response::new(Full::from(CONVERSED)));
+        let Ok(response) = finish(service.call(request));
+        let mut body = pin!(response.into_body());
+        let mut task = Task::from_waker(Waker::noop());
+        while let Poll::Ready(Some(Ok(_))) = body.as_mut().poll_frame(&mut task) {}
+    };
+    (0..1000).for_each(&mut exchange);
+    let few = measure(|| (0..10_000).for_each(&mut exchange)).bytes_current;
+    let many = measure(|| (0..100_000).for_each(&mut exchange)).bytes_current;
+    println!("observe, models: {few} bytes for 10,000, {many} for 100,000");
+    assert!(
+        ring.snapshot()[0]
+            .model
+            .as_deref()
+            .unwrap()
+            .contains("99999")
+    );
+    assert_eq!(ring.snapshot()[0].cost, None);
+    assert!(many < 1_000_000, "{many} bytes");
 }
 
 /// A stack's layers share the handle: it is paid once.

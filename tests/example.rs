@@ -22,7 +22,7 @@ fn binary(name: &str) -> PathBuf {
         let test = env::current_exe().unwrap();
         let profile = test.ancestors().nth(2).unwrap();
         let folder = profile.join("examples");
-        let names = ["gateway", "emulator", "sign_only"];
+        let names = ["gateway", "emulator", "sign_only", "otel"];
         let built = names.map(|name| folder.join(format!("{name}{}", env::consts::EXE_SUFFIX)));
         let sources = ["src", "examples"].map(|dir| newest(&root().join(dir)));
         let source = sources.into_iter().max().unwrap();
@@ -329,8 +329,30 @@ fn demo() {
         ("/logs?per_page=101", 400),
         ("/logs?per_page=x", 400),
         ("/logs/unknown", 404),
-        ("/metrics", 404),
+        ("/metrics/", 404),
         ("/", 404),
+        ("/logs?per_page=0", 400),
+        ("/logs?per_page=-1", 400),
+        ("/logs?per_page=1e9", 400),
+        ("/logs?per_page=1000000000", 400),
+        ("/logs?page=1e9", 400),
+        ("/logs?colour=red", 400),
+        ("/logs?model%5Bis%5D=x", 400),
+        ("/logs?order_by=nothing", 400),
+        ("/logs?direction=up", 400),
+        ("/logs?status_code=ok", 400),
+        ("/logs?success=1", 400),
+        ("/logs?min_model=1", 400),
+        ("/logs?min_cost=NaN", 400),
+        ("/logs?start_date=yesterday", 400),
+        ("/logs?search=%2", 400),
+        ("/logs?search=%ff", 400),
+        ("/logs?filters=x", 400),
+        ("/logs?filters=%5B%7B%22key%22:%22model%22%7D%5D", 400),
+        (
+            "/logs?filters=%5B%7B%22key%22:%22id';DROP%20TABLE%20logs%22,%22value%22:1%7D%5D",
+            400,
+        ),
     ] {
         let (status, answer) = get(&admin, target, "");
         assert_eq!(status, expected, "{target}");
@@ -374,6 +396,119 @@ fn demo() {
             (&Value::from(id), &401.into())
         );
     }
+}
+
+/// Filters, order and pages of `/logs`, and the same requests in `/metrics`.
+#[test]
+fn logs_and_metrics() {
+    let (mut gateway, address) = Running::gateway(&["--admin", "127.0.0.1:0"]);
+    let admin = gateway.after("admin on http://");
+    let path = |model: &str| {
+        format!("/v1/demo/demo/aws-bedrock/bedrock-runtime/us-east-1/model/{model}/converse")
+    };
+    let token = "cf-aig-authorization: Bearer demo-token\r\ncontent-type: application/json\r\n";
+    for (model, headers, expected) in [
+        ("us.anthropic.claude-haiku-4-5-20251001-v1:0", token, 200),
+        ("amazon.nova-lite-v1:0", token, 200),
+        ("amazon.nova-fault.error-429", token, 429),
+        ("a%22b%0Ac", token, 400),
+        ("amazon.nova-lite-v1:0", "", 401),
+    ] {
+        let (status, _, body) = send(&address, "POST", &path(model), headers, BODY);
+        assert_eq!(status, expected, "{model}: {body}");
+    }
+    let statuses = |query: &str| -> Vec<u64> {
+        let (status, logs) = get(&admin, &format!("/logs?{query}"), "");
+        assert_eq!(status, 200, "{query}: {logs}");
+        let found = logs["result"].as_array().unwrap().iter();
+        found
+            .map(|record| record["status_code"].as_u64().unwrap())
+            .collect()
+    };
+    let filters = |json: &str| {
+        let bytes = json.bytes().map(|byte| format!("%{byte:02x}"));
+        format!("filters={}", bytes.collect::<String>())
+    };
+    for (query, expected) in [
+        ("", &[401, 400, 429, 200, 200][..]),
+        ("direction=asc", &[200, 200, 429, 400, 401]),
+        ("order_by=status_code", &[429, 401, 400, 200, 200]),
+        ("order_by=tokens&direction=asc&success=true", &[200, 200]),
+        ("per_page=2&page=2&order_by=status_code", &[400, 200]),
+        ("success=true", &[200, 200]),
+        ("success[neq]=true", &[401, 400, 429]),
+        ("outcome=refused", &[401, 400]),
+        ("outcome=upstream_error", &[429]),
+        ("status_code=429", &[429]),
+        ("status_code[gt]=400", &[401, 429]),
+        ("status_code%5Blt%5D=400.5", &[400, 200, 200]),
+        ("min_status_code=400&max_status_code=401", &[401, 400]),
+        ("model=amazon.nova-lite-v1:0&status_code=200", &[200]),
+        ("model[contains]=CLAUDE", &[200]),
+        ("gateway_id=demo&success=true", &[200, 200]),
+        ("gateway_id=other", &[]),
+        ("min_tokens=1", &[200, 200]),
+        ("metadata.team=red", &[]),
+        ("search=throttling", &[429]),
+        ("path[contains]=a%2522b%250Ac", &[400]),
+        ("start_date=2020-01-01&end_date=2020-01-02T00:00:00Z", &[]),
+        (
+            "start_date=2020-01-01T00:00:00Z",
+            &[401, 400, 429, 200, 200],
+        ),
+        (
+            &filters(r#"[{"key":"status_code","operator":"eq","value":["401",429]}]"#),
+            &[401, 429],
+        ),
+        (
+            &filters(
+                r#"[{"key":"status_code","operator":"neq","value":["401",429]},{"key":"success","value":false}]"#,
+            ),
+            &[400],
+        ),
+        (
+            &filters(r#"[{"key":"model","operator":"contains","value":["nova","';--"]}]"#),
+            &[401, 429, 200],
+        ),
+    ] {
+        assert_eq!(statuses(query), expected, "{query}");
+    }
+    // Every field of a record can be asked for.
+    let (_, logs) = get(&admin, "/logs?per_page=1", "");
+    let fields = logs["result"][0].as_object().unwrap();
+    assert!(fields.len() > 30 && !fields.contains_key("request_body"));
+    for field in fields.keys().filter(|field| *field != "metadata") {
+        let (status, _) = get(&admin, &format!("/logs?{field}[contains]=x"), "");
+        assert_eq!(status, 200, "{field}");
+    }
+
+    let quoted = path("amazon.nova-%22b%22");
+    send(&address, "POST", &quoted, token, BODY);
+    let (status, head, text) = send(&admin, "GET", "/metrics", "", "");
+    assert_eq!(status, 200);
+    assert!(
+        head.contains("content-type: text/plain; version=0.0.4"),
+        "{head}"
+    );
+    let mut total = 0.0;
+    for line in text
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
+        let value: f64 = line.rsplit(' ').next().unwrap().parse().unwrap();
+        if line.starts_with("tower_bedrock_requests_total{") {
+            total += value;
+        }
+    }
+    assert_eq!(total, 6.0, "{text}");
+    assert!(
+        text.contains(r#"gen_ai_request_model="amazon.nova-\"b\"""#),
+        "{text}"
+    );
+    assert!(
+        text.contains(r#"gen_ai_client_token_usage_bucket{"#),
+        "{text}"
+    );
 }
 
 #[test]

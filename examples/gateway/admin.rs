@@ -1,4 +1,4 @@
-//! What the operator sees: `/health`, `/logs`, `/logs/{id}`.
+//! What the operator sees: `/health`, `/metrics`, `/logs`, `/logs/{id}`.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -8,44 +8,62 @@ use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, WWW_
 use http::uri::Authority;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
+use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tower_bedrock::observe::Ring;
 
+use crate::logs::Query;
+
 /// Answers the operator's requests. A clone shares the records.
 #[derive(Clone)]
 pub(crate) struct Admin {
     records: Ring,
+    metrics: PrometheusHandle,
     /// SHA-256 of the token that the operator must show.
     token: Option<Arc<[u8]>>,
     address: SocketAddr,
 }
 
 /// Why a request is not answered: status, text, and a header that goes with it.
-type Refusal = (StatusCode, &'static str, Option<(HeaderName, &'static str)>);
+type Refusal = (StatusCode, String, Option<(HeaderName, &'static str)>);
+
+/// A body and its type.
+type Answer = (String, &'static str);
+
+const JSON: &str = "application/json";
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 impl Admin {
-    pub(crate) fn new(records: Ring, token: Option<&str>, address: SocketAddr) -> Self {
+    pub(crate) fn new(
+        records: Ring,
+        metrics: PrometheusHandle,
+        token: Option<&str>,
+        address: SocketAddr,
+    ) -> Self {
         let token = token.map(|token| Arc::from(Sha256::digest(token).as_slice()));
         Self {
             records,
+            metrics,
             token,
             address,
         }
     }
 
     pub(crate) fn respond<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
-        let (status, body, header) = match self.answer(request) {
-            Ok(body) => (StatusCode::OK, body, None),
-            Err((status, text, header)) => {
-                (status, json!({ "error": { "message": text } }), header)
-            }
+        let (status, (body, kind), header) = match self.answer(request) {
+            Ok(answer) => (StatusCode::OK, answer, None),
+            Err((status, text, header)) => (
+                status,
+                json(&json!({ "error": { "message": text } })),
+                header,
+            ),
         };
-        let mut response = Response::new(Full::from(body.to_string()));
+        let mut response = Response::new(Full::from(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some((name, value)) = header {
             headers.insert(name, HeaderValue::from_static(value));
@@ -53,70 +71,41 @@ impl Admin {
         response
     }
 
-    fn answer<B>(&self, request: &Request<B>) -> Result<Value, Refusal> {
+    fn answer<B>(&self, request: &Request<B>) -> Result<Answer, Refusal> {
+        let refuse = |status, text: &str, header| Err((status, text.to_owned(), header));
         if !self.is_addressed(request) {
-            return Err((
-                StatusCode::FORBIDDEN,
-                "the Host header is not the admin address",
-                None,
-            ));
+            let text = "the Host header is not the admin address";
+            return refuse(StatusCode::FORBIDDEN, text, None);
         }
         if !self.is_authorized(request) {
+            let text = "the admin token is missing or wrong";
             let challenge = Some((WWW_AUTHENTICATE, "Bearer"));
-            return Err((
-                StatusCode::UNAUTHORIZED,
-                "the admin token is missing or wrong",
-                challenge,
-            ));
+            return refuse(StatusCode::UNAUTHORIZED, text, challenge);
         }
         if request.method() != Method::GET {
-            return Err((
-                StatusCode::METHOD_NOT_ALLOWED,
-                "only GET",
-                Some((ALLOW, "GET")),
-            ));
+            let allowed = Some((ALLOW, "GET"));
+            return refuse(StatusCode::METHOD_NOT_ALLOWED, "only GET", allowed);
         }
+        let query = request.uri().query().unwrap_or_default();
         match request.uri().path() {
-            "/health" => Ok(json!({ "status": "ok" })),
-            "/logs" => self.page(request.uri().query().unwrap_or_default()),
+            "/health" => Ok(json(&json!({ "status": "ok" }))),
+            "/metrics" => Ok((self.metrics.render(), PROMETHEUS)),
+            "/logs" => match Query::parse(query) {
+                Ok(query) => {
+                    let records = self.records.snapshot();
+                    let records = records.iter().map(|record| &**record);
+                    Ok(json(&query.answer(records)))
+                }
+                Err(problem) => refuse(StatusCode::BAD_REQUEST, &problem, None),
+            },
             path => match path
                 .strip_prefix("/logs/")
                 .and_then(|id| self.records.get(id))
             {
-                Some(record) => Ok(json!({ "result": &*record })),
-                None => Err((StatusCode::NOT_FOUND, "there is nothing here", None)),
+                Some(record) => Ok(json(&json!({ "result": &*record }))),
+                None => refuse(StatusCode::NOT_FOUND, "there is nothing here", None),
             },
         }
-    }
-
-    fn page(&self, query: &str) -> Result<Value, Refusal> {
-        let (mut page, mut per_page) = (1_usize, 20_usize);
-        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-            let digits = value.bytes().all(|byte| byte.is_ascii_digit());
-            let number = || value.parse().ok().filter(|n| digits && *n >= 1);
-            match name {
-                "page" => page = number().ok_or(BAD_PAGE)?,
-                "per_page" => per_page = number().filter(|n| *n <= 100).ok_or(BAD_PAGE)?,
-                _ => {}
-            }
-        }
-        let records = self.records.snapshot();
-        let skipped = per_page.saturating_mul(page - 1);
-        let shown: Vec<_> = records
-            .iter()
-            .skip(skipped)
-            .take(per_page)
-            .map(|r| &**r)
-            .collect();
-        Ok(json!({
-            "result": shown,
-            "result_info": {
-                "page": page,
-                "per_page": per_page,
-                "count": shown.len(),
-                "total_count": records.len(),
-            },
-        }))
     }
 
     /// A page on the web can make a browser connect here under a name of its own (DNS rebinding),
@@ -165,8 +154,6 @@ impl Admin {
     }
 }
 
-const BAD_PAGE: Refusal = (
-    StatusCode::BAD_REQUEST,
-    "page must be a number from 1, per_page a number from 1 to 100",
-    None,
-);
+fn json(value: &Value) -> Answer {
+    (value.to_string(), JSON)
+}

@@ -8,7 +8,8 @@ pub(crate) const USAGE: &str = "\
 usage: gateway [OPTIONS]
 
   --listen ADDR       where clients connect (default 127.0.0.1:8787; port 0 takes a free one)
-  --admin ADDR        /health and /logs (default 127.0.0.1:8788; off loopback it needs admin_token)
+  --admin ADDR        /health, /metrics and /logs (default 127.0.0.1:8788; off loopback it needs
+                      admin_token)
   --config FILE       gateways, tokens and keys, as in examples/gateway.toml
   --endpoint URL      send upstream traffic there instead of to AWS
   --log-file FILE     append one JSON record per request
@@ -18,6 +19,12 @@ usage: gateway [OPTIONS]
 
 Without --config it is a demo: account, gateway and token are demo, demo and demo-token, and an
 emulated Bedrock stands in for AWS unless --endpoint names another.
+
+/logs takes page and per_page (to 100), order_by=FIELD and direction=asc|desc, and of what to show
+FIELD=TEXT, FIELD[eq|neq|contains|lt|gt]=TEXT, min_FIELD=N, max_FIELD=N, start_date=TIME,
+end_date=TIME, search=TEXT and filters=[{\"key\":…,\"operator\":…,\"value\":[…]}]. FIELD is one of the
+record's, tokens, metadata.key, metadata.value or metadata.NAME.
+
 RUST_LOG chooses what is logged to stderr.";
 
 const DEFAULT_LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 8787);

@@ -6,12 +6,14 @@
 //! ```
 //!
 //! `args` reads the command line, `config` and `file` the configuration, `server` serves HTTP/1.1
-//! and HTTP/2 with or without TLS, `admin` answers the operator. All of it is made to be copied.
+//! and HTTP/2 with or without TLS, `admin` and `logs` answer the operator. All of it is made to be
+//! copied.
 
 mod admin;
 mod args;
 mod config;
 mod file;
+mod logs;
 mod server;
 
 use std::convert::Infallible;
@@ -19,15 +21,17 @@ use std::future::{Future, ready};
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use http::Request;
 use hyper::body::Incoming;
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower::service_fn;
 use tower_bedrock::Gateway;
 use tower_bedrock::emulator::Emulator;
-use tower_bedrock::observe::{JsonLines, Ring};
+use tower_bedrock::observe::{JsonLines, Metrics, Ring};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
@@ -38,6 +42,8 @@ use self::config::Config;
 const DEFAULT_ADMIN: ([u8; 4], u16) = ([127, 0, 0, 1], 8788);
 /// How many records `/logs` can show.
 const RECORDS: usize = 1000;
+/// How often what was measured is added up, whether or not anybody asks for it.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Why the gateway does not start.
 enum Failure {
@@ -96,13 +102,16 @@ async fn run(options: Options) -> Result<(), Failure> {
         None => None,
     };
 
+    let metrics =
+        prometheus().map_err(|error| Failure::Configuration(format!("metrics: {error}")))?;
     // The whole stack: observe, auth, compat, rewrite, sign, upstream.
     let records = Ring::new(RECORDS);
     let mut gateway = Gateway::builder()
         .authenticate(config.gateways)
         .credentials(config.keys)
         .routes(config.routes)
-        .sink(records.clone());
+        .sink(records.clone())
+        .sink(Metrics::new());
     if let Some(path) = &options.log_file {
         let file = JsonLines::to_file(path).map_err(|error| {
             Failure::Configuration(format!("--log-file: {}: {error}", path.display()))
@@ -135,7 +144,8 @@ async fn run(options: Options) -> Result<(), Failure> {
         let Some((listener, address)) = admin_listener.zip(admin_address) else {
             return serving.await;
         };
-        let admin = Admin::new(records, config.admin_token.as_deref(), address);
+        let token = config.admin_token.as_deref();
+        let admin = Admin::new(records, metrics, token, address);
         let admin = service_fn(move |request: Request<Incoming>| {
             ready(Ok::<_, Infallible>(admin.respond(&request)))
         });
@@ -161,6 +171,23 @@ async fn run(options: Options) -> Result<(), Failure> {
         () = again => tracing::warn!("stopped at once"),
     }
     Ok(())
+}
+
+/// Collects what is measured, for `/metrics`.
+fn prometheus() -> Result<PrometheusHandle, BuildError> {
+    let mut builder = PrometheusBuilder::new().with_recommended_naming(true);
+    for (name, buckets) in Metrics::BUCKETS {
+        builder = builder.set_buckets_for_metric(Matcher::Full((*name).to_owned()), buckets)?;
+    }
+    let handle = builder.install_recorder()?;
+    let metrics = handle.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(UPKEEP).await;
+            metrics.run_upkeep();
+        }
+    });
+    Ok(handle)
 }
 
 /// A Bedrock on this machine that knows the demo's key pair.
@@ -235,7 +262,7 @@ fn announce(url: &str, emulator: Option<String>, admin: Option<SocketAddr>, demo
         text += &commands(url);
     }
     if let Some(admin) = admin.filter(|_| demo) {
-        text += &format!("\ncurl http://{admin}/logs\n");
+        text += &format!("\ncurl http://{admin}/logs\ncurl http://{admin}/metrics\n");
     }
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

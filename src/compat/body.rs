@@ -204,6 +204,15 @@ impl<R> Drop for Events<R> {
 impl Stream {
     fn translate(&mut self, data: Bytes) -> Result<(), OpenAiError> {
         self.decoder.push(data);
+        let translated = self.translate_events();
+        if let Some(context) = &self.context {
+            let (contents, is_over) = self.chunks.progress();
+            context.progress().note(contents, is_over);
+        }
+        translated
+    }
+
+    fn translate_events(&mut self) -> Result<(), OpenAiError> {
         loop {
             match self.decoder.next() {
                 Ok(Some(event)) => self.chunks.push(&event, &mut self.text)?,

@@ -6,6 +6,7 @@ use std::task::{Context as Task, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use http::{Response, response};
 use http_body::Body;
+use serde::de::IgnoredAny;
 
 use super::body::CompatBody;
 use super::error::OpenAiError;
@@ -64,7 +65,7 @@ impl<R> Collecting<R> {
                 Response::from_parts(self.head, CompatBody::plain(ResponseBody::own(json)))
             }
             Err(error) => {
-                let is_cut = end == End::Cut;
+                let is_cut = self.is_cut(end);
                 asked.context.tell(Told {
                     fault: Some(error.name()).filter(|_| !is_cut),
                     is_cut,
@@ -73,6 +74,16 @@ impl<R> Collecting<R> {
                 failed(self.head, &error, &self.translation)
             }
         }
+    }
+
+    /// Whether an answer ended before its time. What an error says that breaks off is said.
+    fn is_cut(&self, end: End) -> bool {
+        self.head.status.is_success()
+            && match end {
+                End::Whole => self.is_answer && is_unfinished(&self.read),
+                End::TooLong => false,
+                End::Cut => true,
+            }
     }
 
     fn completion(&self, end: End, asked: &Asked) -> Result<(Vec<u8>, Told), OpenAiError> {
@@ -115,6 +126,12 @@ impl<R: Body<Data = Bytes> + Unpin> Collecting<R> {
             }
         }
     }
+}
+
+/// Whether this is the beginning of a JSON text, and not all of it.
+fn is_unfinished(json: &[u8]) -> bool {
+    let read = serde_json::from_slice::<IgnoredAny>(json);
+    !json.is_empty() && read.is_err_and(|error| error.is_eof())
 }
 
 /// The answer that says `error`, on the head of the upstream's.

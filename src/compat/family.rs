@@ -9,6 +9,10 @@
 //! - *traffic*: recorded answers of the service.
 //! - *matrix*: other libraries' tables that were checked against the service.
 
+mod name;
+
+use self::name::name;
+
 /// A family of models, and what is particular about it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Family {
@@ -191,28 +195,6 @@ impl Family {
         let digits = minor.len() - minor.trim_start_matches(is_digit).len();
         let is_minor = self.key.starts_with("claude-") && (1..=2).contains(&digits);
         !rest.starts_with(is_digit) && !is_minor
-    }
-}
-
-/// The part of a model's id that names the model: without the path of an ARN, and without the
-/// geography of an inference profile. Other ARNs (of an application's profile, a router, a
-/// deployment) do not say which model it is.
-fn name(id: &str) -> &str {
-    let mut name = id;
-    if id.starts_with("arn:") {
-        let resource = id.splitn(6, ':').last().unwrap_or_default();
-        let (kind, rest) = resource.split_once('/').unwrap_or_default();
-        name = match kind {
-            "foundation-model" | "inference-profile" => rest,
-            // `custom-model/{base model}/{id}`
-            "custom-model" => rest.split('/').next().unwrap_or(rest),
-            _ => return "",
-        };
-    }
-    const GEOGRAPHIES: [&str; 8] = ["us-gov", "us", "eu", "apac", "jp", "au", "ca", "global"];
-    match name.split_once('.') {
-        Some((geography, rest)) if GEOGRAPHIES.contains(&geography) => rest,
-        _ => name,
     }
 }
 

@@ -29,17 +29,23 @@ use crate::route::{Route, RouteConfig, Spans};
 mod credential;
 mod policy;
 mod principal;
+mod stage;
+#[cfg(feature = "observe")]
+mod taken;
 #[cfg(feature = "compat")]
 mod told;
 
 pub use self::credential::{ClientCredential, KeyChoice};
 pub use self::policy::{ClientCredentials, ModelAlias, Policy, Timeouts};
 pub use self::principal::Principal;
+pub(crate) use self::stage::Stage;
 
 #[cfg(feature = "rewrite")]
 pub(crate) use self::credential::{signed_headers, without_presigned};
+#[cfg(feature = "observe")]
+pub(crate) use self::taken::{Beginning, Taken};
 #[cfg(feature = "compat")]
-pub(crate) use self::told::Told;
+pub(crate) use self::told::{Told, Translated};
 
 /// The facts of one request. Cloning it copies a pointer.
 #[derive(Clone)]
@@ -60,6 +66,11 @@ struct Facts {
     /// What that layer read of the answer.
     #[cfg(feature = "compat")]
     told: OnceLock<Box<Told>>,
+    #[cfg(feature = "compat")]
+    progress: Translated,
+    /// The beginning of the body, if the record is to have it.
+    #[cfg(feature = "observe")]
+    taken: OnceLock<Box<Taken>>,
     manner: OnceLock<Manner>,
     principal: OnceLock<Principal>,
     key_choice: OnceLock<KeyChoice>,
@@ -81,19 +92,6 @@ struct Parsed {
     len: usize,
     /// The path itself, if it is not the inbound one: something has changed it in between.
     uri: Option<Uri>,
-}
-
-/// A layer that wants to know whether it, or one that should come later, was passed before.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Stage {
-    #[cfg(feature = "auth")]
-    Auth = 1,
-    #[cfg(feature = "rewrite")]
-    Rewrite = 2,
-    #[cfg(feature = "sign")]
-    Sign = 4,
-    #[cfg(feature = "compat")]
-    Compat = 8,
 }
 
 impl Context {
@@ -137,6 +135,10 @@ impl Context {
             translated: OnceLock::new(),
             #[cfg(feature = "compat")]
             told: OnceLock::new(),
+            #[cfg(feature = "compat")]
+            progress: Translated::default(),
+            #[cfg(feature = "observe")]
+            taken: OnceLock::new(),
             manner: OnceLock::new(),
             principal: OnceLock::new(),
             key_choice: OnceLock::new(),
@@ -286,9 +288,26 @@ impl Context {
         let _ = self.0.told.set(Box::new(told));
     }
 
+    /// How far a stream has come that is given in another form.
+    #[cfg(feature = "compat")]
+    pub(crate) fn progress(&self) -> &Translated {
+        &self.0.progress
+    }
+
     #[cfg(all(feature = "compat", feature = "observe"))]
     pub(crate) fn told(&self) -> Option<&Told> {
         self.0.told.get().map(|told| &**told)
+    }
+
+    /// Asks for the beginning of the body, up to so many bytes.
+    #[cfg(feature = "observe")]
+    pub(crate) fn take_body(&self, limit: usize) {
+        let _ = self.0.taken.set(Box::new(Taken::new(limit)));
+    }
+
+    #[cfg(feature = "observe")]
+    pub(crate) fn taken(&self) -> Option<&Taken> {
+        self.0.taken.get().map(|taken| &**taken)
     }
 
     #[cfg(any(feature = "rewrite", feature = "observe", feature = "compat"))]

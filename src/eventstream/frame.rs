@@ -2,6 +2,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use super::crc::crc32_of_eight;
 use super::{DecodeError, HeaderValue, Headers, MAX_HEADERS};
 
 /// What a frame has besides headers and payload: the prelude and the checksum at its end.
@@ -113,11 +114,11 @@ pub(crate) struct Prelude {
 
 impl Prelude {
     /// Sees that the lengths are true, possible and allowed.
+    #[inline]
     pub(crate) fn read(bytes: &[u8; PRELUDE], max_frame: usize) -> Result<Self, DecodeError> {
         let [t0, t1, t2, t3, h0, h1, h2, h3, s0, s1, s2, s3] = *bytes;
-        let mut sum = crc32fast::Hasher::new();
-        sum.update(&[t0, t1, t2, t3, h0, h1, h2, h3]);
-        if sum.finalize() != u32::from_be_bytes([s0, s1, s2, s3]) {
+        let sum = crc32_of_eight([t0, t1, t2, t3, h0, h1, h2, h3]);
+        if sum != u32::from_be_bytes([s0, s1, s2, s3]) {
             return Err(DecodeError::PreludeChecksum);
         }
         let total = u32::from_be_bytes([t0, t1, t2, t3]);

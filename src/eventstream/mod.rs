@@ -70,6 +70,7 @@ pub use self::header::{HeaderValue, Headers, MAX_HEADERS};
 #[cfg(feature = "observe")]
 pub(crate) use self::frame::{OVERHEAD, PRELUDE, Prelude};
 
+mod crc;
 mod decoder;
 mod encoder;
 mod error;

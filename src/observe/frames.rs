@@ -8,6 +8,7 @@ use crc32fast::Hasher;
 
 use crate::eventstream::{DEFAULT_MAX_FRAME, DecodeError, Headers, OVERHEAD, PRELUDE, Prelude};
 
+use super::reader::Progress;
 use super::scan::Scanner;
 use super::tally::{self, CHUNK, EVENT, Field, MESSAGE_STOP, METADATA, Tally};
 
@@ -17,17 +18,33 @@ pub(super) struct Frames {
     /// The part of a prelude, of headers or of a checksum that came in earlier pieces.
     held: Vec<u8>,
     need: Need,
+    /// The prelude of the frame in hand.
+    head: [u8; PRELUDE],
     sum: Hasher,
     payload: Scanner<Field>,
     /// The event inside a chunk, and its scanner.
     chunk: Vec<u8>,
     event: Scanner<Field>,
+    /// What the headers of the frame in hand say that is hopped over.
+    hopped: Hopped,
     /// What the frame in hand says; it counts once its checksum has been seen.
     frame: Tally,
     total: Tally,
-    content: bool,
+    contents: u64,
     any: bool,
     broken: Option<DecodeError>,
+    /// Bytes that came when reading had stopped.
+    unread: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hopped {
+    /// Belongs to no message.
+    Other,
+    /// Belongs to one.
+    Message,
+    /// Is text of it.
+    Content,
 }
 
 /// The part of a frame that comes next.
@@ -43,7 +60,7 @@ enum At {
 /// What a frame is read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Need {
-    /// Its headers said enough, and nothing depends on it.
+    /// Nothing depends on it: it is hopped over.
     Nothing,
     /// Its headers said enough.
     Headers,
@@ -56,36 +73,71 @@ impl Frames {
             at: At::Prelude,
             held: Vec::new(),
             need: Need::Nothing,
+            head: [0; PRELUDE],
             sum: Hasher::new(),
-            payload: Scanner::new(METADATA),
+            payload: Scanner::new(&METADATA),
             chunk: Vec::new(),
-            event: Scanner::new(EVENT),
+            event: Scanner::new(&EVENT),
+            hopped: Hopped::Other,
             frame: Tally::default(),
             total: Tally::default(),
-            content: false,
+            contents: 0,
             any: false,
             broken: None,
+            unread: 0,
         }
     }
 
-    /// Whether text of the model has come by now.
-    pub(super) fn push(&mut self, mut input: &[u8]) -> bool {
+    /// Says how far the stream has come.
+    pub(super) fn push(&mut self, mut input: &[u8]) -> Progress {
         while self.broken.is_none() && !input.is_empty() {
-            input = self.step(input).unwrap_or_else(|error| {
-                self.broken = Some(error);
-                &[]
-            });
+            if matches!(self.at, At::Prelude) && self.held.is_empty() {
+                input = self.hop(input);
+            }
+            match self.step(input) {
+                Ok(rest) => input = rest,
+                Err(error) => self.broken = Some(error),
+            }
         }
-        self.content
+        if self.broken.is_some() {
+            self.unread = self.unread.saturating_add(input.len() as u64);
+        }
+        Progress {
+            contents: self.contents,
+            is_over: self.total.ended,
+        }
     }
 
-    /// What was learnt, whether the stream stopped short, and why reading did.
-    pub(super) fn finish(self) -> (Tally, bool, Option<DecodeError>) {
+    /// What was learnt, and whether the stream stopped short.
+    pub(super) fn finish(&self) -> (&Tally, bool) {
         let in_frame = !matches!(self.at, At::Prelude) || !self.held.is_empty();
-        let total = self.total;
-        let in_message = total.begun && !total.ended && total.exception.is_none();
+        let total = &self.total;
+        let in_message = total.begun && !total.ended && total.exception.is_empty();
         let short = in_frame || in_message || !self.any;
-        (total, short && self.broken.is_none(), self.broken)
+        (total, short && self.broken.is_none())
+    }
+
+    /// Why reading has stopped, and how many bytes were not read since.
+    pub(super) fn broken(&self) -> Option<(DecodeError, u64)> {
+        self.broken.map(|error| (error, self.unread))
+    }
+
+    /// Hops over frames of text that lie there whole: nearly all frames are such. Gives back what
+    /// is left for [`step`](Self::step).
+    fn hop<'a>(&mut self, mut input: &'a [u8]) -> &'a [u8] {
+        while let Some(head) = input.first_chunk::<PRELUDE>()
+            && let Ok(prelude) = Prelude::read(head, DEFAULT_MAX_FRAME)
+            && let Some((frame, rest)) = input.split_at_checked(prelude.total)
+            && prelude.headers == DELTA.len()
+            && let Some(headers) = frame.get(PRELUDE..)
+            && headers.first_chunk() == Some(DELTA)
+        {
+            self.contents += 1;
+            self.total.begun = true;
+            self.any = true;
+            input = rest;
+        }
+        input
     }
 
     /// Reads to the end of one part of a frame; gives back the rest.
@@ -118,13 +170,14 @@ impl Frames {
             At::Prelude => {
                 let head = part.first_chunk().ok_or(DecodeError::Truncated)?;
                 let prelude = Prelude::read(head, DEFAULT_MAX_FRAME)?;
-                self.sum.reset();
-                self.sum.update(head);
+                self.head = *head;
                 self.at = At::Headers(prelude);
             }
             At::Headers(prelude) => {
                 self.need = self.begin_frame(part)?;
                 if self.need != Need::Nothing {
+                    self.sum.reset();
+                    self.sum.update(&self.head);
                     self.sum.update(part);
                 }
                 self.at = At::Payload(prelude.total - OVERHEAD - prelude.headers);
@@ -158,6 +211,9 @@ impl Frames {
     }
 
     fn begin_frame(&mut self, headers: &[u8]) -> Result<Need, DecodeError> {
+        if let Some(event) = usual_event(headers) {
+            return Ok(self.begin_event(event));
+        }
         let (mut message, mut event, mut exception, mut code) = (None, None, None, None);
         for (name, value) in Headers::validated(headers)? {
             match name {
@@ -170,60 +226,76 @@ impl Frames {
         }
         let [message, event, exception, code] = [message, event, exception, code]
             .map(|value| value.and_then(|value| value.as_str()).unwrap_or_default());
-
-        self.frame = Tally::default();
         let failure = match message {
-            "exception" => Some(exception),
-            "error" => Some(code),
+            "exception" => exception,
+            "error" => code,
             // Not seen in recordings, but other gateways guard against it.
-            _ if event.ends_with("Exception") => Some(event),
-            _ => None,
+            _ if event.ends_with("Exception") => event,
+            _ => return Ok(self.begin_event(event.as_bytes())),
         };
-        if let Some(name) = failure {
-            self.frame.exception = Some(tally::bounded(name));
-            return Ok(Need::Headers);
-        }
-        Ok(match event {
-            "messageStart" | "contentBlockStart" | "contentBlockStop" => {
-                self.frame.begun = true;
-                Need::Nothing
+        self.frame.reset();
+        let name = match failure {
+            "" => "an exception without a name",
+            name => tally::bounded(name),
+        };
+        tally::put(&mut self.frame.exception, name);
+        Ok(Need::Headers)
+    }
+
+    fn begin_event(&mut self, event: &[u8]) -> Need {
+        let payload = match event {
+            b"contentBlockDelta" => {
+                self.hopped = Hopped::Content;
+                return Need::Nothing;
             }
-            "contentBlockDelta" => {
-                self.frame.begun = true;
-                self.frame.content = Some(true);
-                Need::Nothing
+            b"messageStart" | b"contentBlockStart" | b"contentBlockStop" => {
+                self.hopped = Hopped::Message;
+                return Need::Nothing;
             }
-            "messageStop" => {
-                self.frame.begun = true;
-                self.frame.ended = true;
-                self.payload.restart(MESSAGE_STOP);
-                Need::Payload
+            b"messageStop" => &MESSAGE_STOP,
+            b"metadata" => &METADATA,
+            b"chunk" => &CHUNK,
+            _ => {
+                self.hopped = Hopped::Other;
+                return Need::Nothing;
             }
-            "metadata" => {
-                self.payload.restart(METADATA);
-                Need::Payload
-            }
-            "chunk" => {
-                self.payload.restart(CHUNK);
-                Need::Payload
-            }
-            _ => Need::Nothing,
-        })
+        };
+        self.frame.reset();
+        self.frame.ended = event == b"messageStop";
+        self.frame.begun = self.frame.ended;
+        self.payload.restart(payload);
+        Need::Payload
     }
 
     fn end_frame(&mut self, checksum: &[u8]) -> Result<(), DecodeError> {
-        if self.need != Need::Nothing {
-            let sum = mem::take(&mut self.sum).finalize();
-            if checksum != sum.to_be_bytes() {
-                return Err(DecodeError::MessageChecksum);
-            }
-        }
-        let frame = mem::take(&mut self.frame);
-        self.content |= frame.content == Some(true);
-        self.total.add(frame);
         self.any = true;
+        if self.need == Need::Nothing {
+            self.total.begun |= self.hopped != Hopped::Other;
+            self.contents += u64::from(self.hopped == Hopped::Content);
+            return Ok(());
+        }
+        let sum = mem::take(&mut self.sum).finalize();
+        if checksum != sum.to_be_bytes() {
+            return Err(DecodeError::MessageChecksum);
+        }
+        self.contents += u64::from(self.frame.content == Some(true));
+        self.total.add(&mut self.frame);
         Ok(())
     }
+}
+
+/// The headers of a frame of text, as Bedrock writes them.
+const DELTA: &[u8; 87] = b"\x0b:event-type\x07\x00\x11contentBlockDelta\x0d:content-type\x07\x00\x10application/json\x0d:message-type\x07\x00\x05event";
+
+/// The type of an event whose headers are those that all of Bedrock's have, in their order.
+fn usual_event(headers: &[u8]) -> Option<&[u8]> {
+    const BEFORE: &[u8] = b"\x0b:event-type\x07\x00";
+    const AFTER: &[u8] =
+        b"\x0d:content-type\x07\x00\x10application/json\x0d:message-type\x07\x00\x05event";
+    let rest = headers.strip_prefix(BEFORE)?.strip_suffix(AFTER)?;
+    let (&length, event) = rest.split_first()?;
+    let is_plain = event.is_ascii() && !event.ends_with(b"Exception");
+    (usize::from(length) == event.len() && is_plain).then_some(event)
 }
 
 /// Reads the base64 text of a chunk.
@@ -246,7 +318,7 @@ fn read_chunk(
         None => false,
     };
     if decoded {
-        scanner.restart(EVENT);
+        scanner.restart(&EVENT);
         scanner.push(buffer, &mut |field, value| frame.found(field, value));
     }
     // What does not say that it is something else is taken for text.

@@ -1,57 +1,115 @@
 //! The layer: gives every request its ids, and watches until the request has ended.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as Task, Poll, ready};
-use std::time::SystemTime;
+use std::task::{Context as Task, Poll};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body;
-use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
-use uuid::Uuid;
 
+use super::asked::Asked;
 use super::body::ObservedBody;
-use super::observation::{EVENT_ID, End, Guard, LOG_ID, Observation, content_length};
-use super::sink::{Sink, Sinks, Tracing};
+use super::cost::Prices;
+use super::drain::{AfterLeaving, Drain, LetGo};
+use super::future::ResponseFuture;
+use super::guard::Guard;
+use super::ids::{event_id, log_id};
+use super::observation::{LOG_ID, Observation, content_length};
+use super::payload::{Capture, Side};
+use super::settings::Settings;
+use super::sink::{Sink, Spans, Tracing};
 use crate::context::Context;
-
-/// The longest event id that a client may give.
-const MAX_EVENT_ID: usize = 128;
 
 /// Gives every request its ids and leaves one [`Record`](super::Record) of it. See the
 /// [module docs](super).
 ///
-/// The default one writes its records with [`Tracing`].
+/// The default one writes its records with [`Tracing`]. `D` says what becomes of an answer whose
+/// client leaves.
 #[derive(Clone)]
 #[must_use]
-pub struct ObservabilityLayer {
-    sinks: Arc<Sinks>,
+pub struct ObservabilityLayer<D = LetGo> {
+    settings: Arc<Settings>,
+    drain: D,
 }
 
 impl ObservabilityLayer {
     /// Gives ids, and leaves no record as long as there is no sink.
     pub fn new() -> Self {
         Self {
-            sinks: Arc::default(),
+            settings: Arc::default(),
+            drain: LetGo,
         }
     }
+}
 
+impl<D> ObservabilityLayer<D> {
     /// Gives the records to `sink` too.
     pub fn with_sink(self, sink: impl Sink) -> Self {
-        Self {
-            sinks: Arc::new(self.sinks.with(sink)),
-        }
+        self.with(|settings| settings.sinks = Arc::new(settings.sinks.with(sink)))
+    }
+
+    /// Makes a span of each request too; they end with the request, whether there is a sink or not.
+    pub fn with_spans(self, spans: Spans) -> Self {
+        self.with(|settings| settings.sinks = Arc::new(settings.sinks.with_spans(spans)))
+    }
+
+    /// What tokens cost; [`Prices::bundled`], unless this says something else.
+    pub fn with_prices(self, prices: Prices) -> Self {
+        self.with(|settings| settings.prices = prices)
+    }
+
+    /// Keeps the beginning of bodies with the records. That of the request needs a
+    /// [`CaptureRequestLayer`](super::CaptureRequestLayer) inside of this layer.
+    pub fn with_payloads(self, capture: Capture) -> Self {
+        self.with(|settings| settings.payloads = Some(capture))
+    }
+
+    /// Says in the head of an answer that is no stream what was used and what that costs:
+    /// `x-bedrock-usage-tokens-in`, `-tokens-out`, `-tokens-cache-read`, `-tokens-cache-write`,
+    /// `-cost` in US dollars, each if it is known.
+    ///
+    /// The head is held back until the body has come, for which up to `limit` bytes of it are kept.
+    /// A longer answer goes without these headers.
+    pub fn with_usage_headers(self, limit: usize) -> Self {
+        self.with(|settings| settings.usage_headers = Some(limit))
+    }
+
+    /// Reads an answer on whose client has left, so that its usage is known: for at most this long
+    /// after that, and at most so many bytes. The record is made then, and says when the client
+    /// left. It needs a Tokio runtime with its timer, and bodies that can be sent to another
+    /// thread; more than 1024 answers at a time are let go.
+    ///
+    /// Without it, the upstream is let go together with the client, which may end what it costs.
+    pub fn with_drain(self, time: Duration, bytes: u64) -> ObservabilityLayer<Drain> {
+        self.draining(Some((time, bytes)))
     }
 
     /// How often a sink has panicked, in all services of this layer.
     pub fn sink_panics(&self) -> u64 {
-        self.sinks.panics()
+        self.settings.sinks.panics()
+    }
+
+    /// How many event streams could not be read to their end, since a frame of theirs was broken
+    /// or too long, in all services of this layer.
+    pub fn unread_streams(&self) -> u64 {
+        self.settings.unread()
+    }
+
+    pub(crate) fn draining(self, limits: Option<(Duration, u64)>) -> ObservabilityLayer<Drain> {
+        ObservabilityLayer {
+            settings: self.settings,
+            drain: Drain::new(limits),
+        }
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(Arc::make_mut(&mut self.settings));
+        self
     }
 }
 
@@ -61,33 +119,35 @@ impl Default for ObservabilityLayer {
     }
 }
 
-impl<S> Layer<S> for ObservabilityLayer {
-    type Service = Observability<S>;
+impl<S, D: Clone> Layer<S> for ObservabilityLayer<D> {
+    type Service = Observability<S, D>;
 
-    fn layer(&self, inner: S) -> Observability<S> {
+    fn layer(&self, inner: S) -> Observability<S, D> {
         Observability {
             inner,
-            sinks: Arc::clone(&self.sinks),
+            settings: Arc::clone(&self.settings),
+            drain: self.drain.clone(),
         }
     }
 }
 
-impl fmt::Debug for ObservabilityLayer {
+impl<D> fmt::Debug for ObservabilityLayer<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ObservabilityLayer")
-            .field("sinks", &self.sinks.len())
+            .field("sinks", &self.settings.sinks.len())
             .finish_non_exhaustive()
     }
 }
 
 /// The service of [`ObservabilityLayer`].
 #[derive(Clone)]
-pub struct Observability<S> {
+pub struct Observability<S, D = LetGo> {
     inner: S,
-    sinks: Arc<Sinks>,
+    settings: Arc<Settings>,
+    drain: D,
 }
 
-impl<S> Observability<S> {
+impl<S, D> Observability<S, D> {
     /// The inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
@@ -104,7 +164,7 @@ impl<S> Observability<S> {
     }
 }
 
-impl<S: fmt::Debug> fmt::Debug for Observability<S> {
+impl<S: fmt::Debug, D> fmt::Debug for Observability<S, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Observability")
             .field("inner", &self.inner)
@@ -112,15 +172,16 @@ impl<S: fmt::Debug> fmt::Debug for Observability<S> {
     }
 }
 
-impl<S, B, R> Service<Request<B>> for Observability<S>
+impl<S, B, R, D> Service<Request<B>> for Observability<S, D>
 where
     S: Service<Request<B>, Response = Response<R>>,
     B: Body,
     R: Body<Data = Bytes>,
+    D: AfterLeaving<R>,
 {
-    type Response = Response<ObservedBody<R>>;
+    type Response = Response<ObservedBody<R, R::Error>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = ResponseFuture<S::Future, R, D>;
 
     fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -128,91 +189,50 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut head, body) = request.into_parts();
-        let observation = observe(&self.sinks, &mut head, body.size_hint().exact());
+        let observation = observe(&self.settings, &mut head, body.size_hint().exact());
         // Before the inner service is called: it may panic.
-        let guard = Guard::new(Some(observation));
-        let future = self.inner.call(Request::from_parts(head, body));
-        ResponseFuture { future, guard }
+        let guard = Guard::new(observation);
+        let request = Request::from_parts(head, body);
+        let future = guard.in_span(|| self.inner.call(request));
+        ResponseFuture::new(future, guard, self.drain.clone())
     }
 }
 
 /// Begins to observe the request with this head, and with a body of this length.
-fn observe(sinks: &Arc<Sinks>, head: &mut Parts, length: Option<u64>) -> Observation {
+fn observe(settings: &Arc<Settings>, head: &mut Parts, length: Option<u64>) -> Observation {
     let context = Context::claim(&mut head.extensions);
     context.set_inbound(head.uri.clone());
     if let Some(size) = content_length(&head.headers).or(length) {
         context.set_request_size(size);
     }
-    let log_id = log_id();
-    head.headers.remove(LOG_ID);
-    Observation {
-        sinks: Arc::clone(sinks),
-        event_id: event_id(&head.headers).unwrap_or_else(|| log_id.clone()),
+    let created_at = SystemTime::now();
+    let log_id = log_id(created_at);
+    let asks = Asked::is_in(&head.headers);
+    if asks {
+        head.headers.remove(LOG_ID);
+    }
+    let is_idle = settings.sinks.is_empty() && settings.usage_headers.is_none();
+    let asked = (asks && !is_idle)
+        .then(|| Asked::of(&head.headers))
+        .flatten();
+    let event_id = asks.then(|| event_id(&head.headers)).flatten();
+    let parent = asked.as_ref();
+    let parent = parent.and_then(|asked| asked.trace_id.zip(asked.parent_span_id));
+    let observation = Observation {
+        settings: Arc::clone(settings),
+        event_id: event_id.unwrap_or_else(|| log_id.clone()),
         log_id,
         dialect: context.manner(head).dialect,
         is_head: head.method == Method::HEAD,
-        created_at: SystemTime::now(),
+        created_at,
+        asked,
         answer: None,
+        left: None,
+        span: settings.sinks.begin(head.uri.path(), parent),
         context,
+    };
+    if let Some(limit) = observation.keeps(Side::Request) {
+        observation.context.take_body(limit);
     }
-}
-
-/// A new id, whose text is shared by all that carry it.
-fn log_id() -> HeaderValue {
-    let mut text = [0; 36];
-    Uuid::now_v7().hyphenated().encode_lower(&mut text);
-    HeaderValue::from_maybe_shared(Bytes::from_owner(text))
-        .unwrap_or_else(|_| HeaderValue::from_static(""))
-}
-
-/// The client's event id, if it is fit to be sent back.
-fn event_id(headers: &HeaderMap) -> Option<HeaderValue> {
-    let value = headers.get(EVENT_ID)?;
-    let bytes = value.as_bytes();
-    let fits = (1..=MAX_EVENT_ID).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
-    fits.then(|| value.clone())
-}
-
-pin_project! {
-    /// The response future of [`Observability`].
-    pub struct ResponseFuture<F> {
-        // Dropped before the guard: the upstream is let go first.
-        #[pin]
-        future: F,
-        guard: Guard,
-    }
-}
-
-impl<F, R, E> Future for ResponseFuture<F>
-where
-    F: Future<Output = Result<Response<R>, E>>,
-    R: Body<Data = Bytes>,
-{
-    type Output = Result<Response<ObservedBody<R>>, E>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let mut response = match ready!(this.future.poll(cx)) {
-            Ok(response) => response,
-            Err(error) => {
-                this.guard.finish(End::Failed);
-                return Poll::Ready(Err(error));
-            }
-        };
-        let follows = this
-            .guard
-            .get_mut()
-            .is_none_or(|observation| observation.answered(&mut response));
-        if !follows {
-            this.guard.finish(End::Whole);
-        }
-        let observation = this.guard.take();
-        Poll::Ready(Ok(response.map(|body| ObservedBody::new(body, observation))))
-    }
-}
-
-impl<F> fmt::Debug for ResponseFuture<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
-    }
+    observation
 }

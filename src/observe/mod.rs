@@ -7,9 +7,13 @@
 //! 2. Every request leaves exactly one [`Record`], when it has ended: with the last byte of its
 //!    answer, with an error, or when response or future are dropped.
 //! 3. Usage and stop reason are read from the answer's bytes as they pass. No byte is changed,
-//!    delayed or kept; requests are not looked into.
-//! 4. Records go to every [`Sink`]: [`Tracing`], [`JsonLines`], [`Ring`], [`from_fn`] or one of
-//!    your own. Without a sink there are ids but no records.
+//!    delayed or kept, and requests are not looked into; unless
+//!    [`with_payloads`](ObservabilityLayer::with_payloads) and
+//!    [`with_usage_headers`](ObservabilityLayer::with_usage_headers) ask for that. Of an event
+//!    stream the checksum of every prelude is checked, and that of the frames whose payload tells
+//!    something; the others are hopped over. Of an answer that the OpenAI-compatible API has given
+//!    another form the record has what Bedrock's own told: it is not read twice.
+//! 4. Records go to every [`Sink`], see below. Without a sink there are ids but no records.
 //!
 //! # The record
 //! What is not known is `null`, never zero. Times are in milliseconds, to the microsecond.
@@ -18,45 +22,92 @@
 //! |---|---|
 //! | `id`, `event_id` | as on the response |
 //! | `created_at` | when the request came, RFC 3339 in UTC with milliseconds |
-//! | `duration` | from the request's head to the end of the answer |
+//! | `duration` | from the request's head to the end of the answer, or until the client left |
 //! | `time_to_first_byte` | to the first byte of the answer's body |
-//! | `time_to_first_token` | to the first piece of a stream in which the model says something |
-//! | `upstream_latency` | from the latest attempt to the head of its answer |
+//! | `time_to_first_token` | to the first piece of a stream in which the model says something, text or tool or reasoning; not to its `messageStart` |
+//! | `time_between_tokens` | the mean time from one such piece to the next: from the first to the end of the message, by the number of the others |
+//! | `upstream_latency` | from the latest attempt to the head of its answer; what else there is of `time_to_first_byte` is the gateway's |
+//! | `bedrock_latency` | how long the model took, as Bedrock says: `x-amzn-bedrock-invocation-latency`, `metrics.latencyMs` or `invocationLatency` |
 //! | `provider` | `aws-bedrock` |
-//! | `account_id`, `gateway_id`, `region`, `operation`, `model` | from the path; the model id decoded; without a gateway's path from Bedrock's own URL |
+//! | `account_id`, `gateway_id`, `region`, `operation` | from the path; without a gateway's path from Bedrock's own URL |
+//! | `model` | from the path, decoded; where the path has none, as the answer names it |
 //! | `path` | as it arrived, without the query; its first 8 KiB |
 //! | `status_code`, `response_size` | as sent, the size as far as it was sent |
 //! | `request_size` | bytes of the request body, as announced or as read |
 //! | `outcome` | see below |
 //! | `success` | `complete`, and a status of 2xx |
-//! | `tokens_in` | input, cache reads and cache writes together |
-//! | `tokens_cache_read`, `tokens_cache_write`, `tokens_out`, `stop_reason` | as the answer tells |
-//! | `principal`, `credentials_id` | who called, and the access key id that signed |
+//! | `is_stream` | the answer is a stream of events, also one that the OpenAI-compatible API gives |
+//! | `bytes_unread` | bytes of a stream from a frame on that was broken or too long: it went to the client as it was, and was not read; see [`unread_streams`](ObservabilityLayer::unread_streams) |
+//! | `tokens_in` | `tokens_input`, cache reads and cache writes together |
+//! | `tokens_input`, `tokens_cache_read`, `tokens_cache_write`, `tokens_out` | as the answer tells; Bedrock's own measure before the model's word |
+//! | `tokens_reasoning` | those of `tokens_out` in which the model reasoned, if the answer tells |
+//! | `cost` | in US dollars, by [`Prices`] or by the client's own rates: of the tokens that were counted, also of an answer that broke off. `null` if there is no price for the model, or a count that matters is not known |
+//! | `custom_cost` | `cost` is by `cf-aig-custom-cost` |
+//! | `stop_reason` | as the answer tells |
+//! | `guardrail_action` | `INTERVENED` or `NONE`, if the answer tells |
+//! | `service_tier` | as the answer tells: `flex`, `priority`, `default` … |
+//! | `principal`, `credentials_id`, `alias` | who called, the access key id that signed, and the alias of a stored key that the client named |
 //! | `upstream_request_id` | `x-amzn-requestid` of AWS's answer |
 //! | `attempts` | how often the request was sent |
+//! | `metadata` | an object, see below |
+//! | `trace_id`, `parent_span_id` | 32 and 16 hexadecimal digits, see below |
 //! | `error` | what went wrong, in words that the client may read |
-//! | `cost`, `metadata`, `cached`, `step` | `null`, `null`, `false`, `0`: nothing sets them yet |
+//! | `ignored` | a list of what the client's headers asked for in vain: `cf-aig-metadata: cf.user` |
+//! | `request_body`, `response_body` | their beginnings, if [`Capture`] keeps them: `{"text": …, "complete": true}`, or with `base64` |
+//! | `cached`, `step` | `false`, `0`: nothing sets them yet |
 //!
 //! | `outcome` | when, the first that fits |
 //! |---|---|
 //! | `refused` | a layer refused the request |
-//! | `upstream_error` | a layer could not reach the upstream or use its answer; the inner service failed; a status of 4xx or 5xx, an exception or an error in a stream, a stream that is not well-formed, 200 with `UnknownOperationException` |
-//! | `upstream_cut` | the answer broke off, is shorter than its `content-length`, or ended in mid-frame, in mid-object or before the message did |
+//! | `upstream_error` | a layer could not reach the upstream or use its answer; the inner service failed; a status of 4xx or 5xx of the upstream's, an exception or an error in a stream, a stream that is not well-formed, 200 with `UnknownOperationException` |
+//! | `upstream_cut` | the answer broke off (also if `/compat` made an error with a status of it), is shorter than its `content-length`, or ended in mid-frame, in mid-object or before the message did |
 //! | `client_disconnect` | response or future were dropped before that; what was known until then is in the record |
 //! | `complete` | else |
+//!
+//! # What a client may ask for
+//! None of these headers can fail a request. Of one that is sent twice the first counts.
+//!
+//! | header | |
+//! |---|---|
+//! | `cf-aig-metadata` | a JSON object of up to five entries, each a text (1 KiB), a number, `true` or `false`, under a key of up to 128 bytes. An entry is dropped, and named in `ignored`, if it is anything else, is one too many, is there already, or has a key that begins with `cf.` or `gen_ai.`; so is all of it if it is no object or longer than 8 KiB |
+//! | `cf-aig-custom-cost` | `{"total_cost": …}` in dollars, up to a million; or `{"per_token_in": …, "per_token_out": …}` in dollars for one token, up to one, and if there is one of them `per_cache_read_token` and `per_cache_write_token`, of which the other is then that of `per_token_in`. What is negative, too great or no number is named in `ignored`; without both rates the price is that of the model. Of a request that Bedrock did not serve there is no cost |
+//! | `cf-aig-otel-trace-id`, `cf-aig-otel-parent-span-id` | 32 and 16 hexadecimal digits. They belong together: a span without a trace is ignored |
+//! | `traceparent` | of W3C Trace Context; counts if there is no valid `cf-aig-otel-trace-id` |
+//! | `cf-aig-collect-log` | `false`: no sink that keeps records is given one; ids, spans and counts there are. A refused request leaves its record all the same |
+//! | `cf-aig-collect-log-payload` | `false`: no body is kept |
+//! | `cf-aig-event-id`, `cf-aig-byok-alias` | in the record as they are |
+//!
+//! # Sinks
+//! | sink | |
+//! |---|---|
+//! | [`Tracing`] | an event of `tracing` for each record |
+//! | [`Spans`] | a span of `tracing` for each request, with OpenTelemetry's names, for `tracing-opentelemetry`: given to [`with_spans`](ObservabilityLayer::with_spans), since it begins with the request |
+//! | `Metrics` (feature `metrics`) | counters and histograms of the `metrics` crate, with OpenTelemetry's names, units and buckets; its labels are bounded |
+//! | [`JsonLines`] | lines of JSON, written by a thread of its own |
+//! | [`Ring`] | the latest records, in memory |
+//! | [`Background`] | another sink, called by a thread of its own |
+//! | [`from_fn`] | a closure |
+//!
+//! Sinks cost records and never requests: one that panics loses that record, [`JsonLines`] and
+//! [`Background`] lose what finds no place while they are busy or what cannot be written. Both is
+//! counted: [`sink_panics`](ObservabilityLayer::sink_panics), [`JsonLines::dropped`],
+//! [`Background::dropped`], and the metric `tower_bedrock.records.lost`.
 //!
 //! # Order
 //! Outermost: only what is inside is seen. Two of these layers in one stack make two records, and
 //! what the inner layers know is in the inner one's.
 //!
 //! # Deployment caveats
-//! Sinks are called where the request ends, so one that blocks holds up a server's task.
+//! Sinks are called where the request ends, so one that blocks holds up a server's task: put it into
+//! [`Background`].
 //! A server that refuses a request before any service sees it (a malformed request line, say)
 //! leaves no record.
 //!
 //! # Cancellation
 //! Dropping the future, or the response, first drops what is inside and then leaves the record.
-//! This works outside of a runtime too.
+//! This works outside of a runtime too. With
+//! [`with_drain`](ObservabilityLayer::with_drain) an answer whose client has left is read on for a
+//! while first, so that the record tells what it cost.
 //!
 //! # Examples
 //! ```
@@ -126,24 +177,54 @@
 //! byte, but before its body said that there is no more, this counts as `client_disconnect`,
 //! unless the length was known.
 
+mod asked;
+mod bill;
 mod body;
+mod capture;
+mod cost;
+mod counts;
+mod drain;
+mod fill;
 mod frames;
+mod future;
+mod guard;
+mod head;
+mod ids;
+mod ignored;
+mod json;
+mod judge;
 mod layer;
+mod metadata;
 mod observation;
+mod payload;
 mod place;
 mod reader;
 mod record;
 mod scan;
+mod settings;
 mod sink;
+mod spare;
 mod sse;
 mod tally;
+mod trace;
+#[cfg(feature = "compat")]
+mod translated;
 mod usage;
 
 #[cfg(test)]
 mod recordings;
 
 pub use self::body::ObservedBody;
-pub use self::layer::{Observability, ObservabilityLayer, ResponseFuture};
+pub use self::capture::{CaptureRequest, CaptureRequestLayer, CapturedBody};
+pub use self::cost::{Cost, Price, Prices};
+pub use self::drain::{Drain, LetGo};
+pub use self::future::ResponseFuture;
+pub use self::layer::{Observability, ObservabilityLayer};
+pub use self::metadata::{Metadata, MetadataValue};
+pub use self::payload::{Capture, Payload, Side};
 pub use self::record::{Outcome, Record};
-pub use self::sink::{FromFn, JsonLines, Ring, Sink, Tracing, from_fn};
+pub use self::sink::{Background, FromFn, JsonLines, Ring, Sink, Spans, Tracing, from_fn};
+#[cfg(feature = "metrics")]
+pub use self::sink::{MetricLabel, Metrics};
+pub use self::trace::{SpanId, TraceId};
 pub use self::usage::Usage;

@@ -1,6 +1,5 @@
-//! One request under observation, and what is made of it in the end.
+//! One request under observation.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -8,11 +7,15 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Body;
 
-use super::place::place;
-use super::reader::{Progress, Reader, Reading};
-use super::record::{Outcome, Record};
-use super::sink::Sinks;
-use crate::context::{Context, Principal};
+use super::asked::Asked;
+use super::judge::fault;
+use super::payload::Side;
+use super::reader::Reader;
+use super::record::Outcome;
+use super::settings::Settings;
+use super::sink::RequestSpan;
+use super::spare;
+use crate::context::{Beginning, Context};
 use crate::reject::{Dialect, Rejection};
 
 pub(super) const LOG_ID: HeaderName = HeaderName::from_static("cf-aig-log-id");
@@ -20,38 +23,46 @@ pub(super) const EVENT_ID: HeaderName = HeaderName::from_static("cf-aig-event-id
 const STEP: HeaderName = HeaderName::from_static("cf-aig-step");
 const AMZN_REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const ERRORTYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
-
-/// The longest text of an upstream's header that is kept.
-const MAX_TEXT: usize = 256;
 
 /// A request that has not ended yet.
 pub(super) struct Observation {
     pub(super) context: Context,
-    pub(super) sinks: Arc<Sinks>,
+    pub(super) settings: Arc<Settings>,
     pub(super) log_id: HeaderValue,
     pub(super) event_id: HeaderValue,
     pub(super) dialect: Dialect,
     pub(super) is_head: bool,
     pub(super) created_at: SystemTime,
+    pub(super) asked: Option<Box<Asked>>,
     pub(super) answer: Option<Answer>,
+    /// When the client left an answer that is read on.
+    pub(super) left: Option<Duration>,
+    /// The request's span; one that is disabled, unless spans are wanted.
+    pub(super) span: RequestSpan,
 }
 
 /// What is known of the answer.
 pub(super) struct Answer {
-    status: StatusCode,
-    rejection: Option<Box<Rejection>>,
+    pub(super) status: StatusCode,
+    pub(super) rejection: Option<Box<Rejection>>,
     /// The upstream's own word for what is wrong.
-    fault: Option<String>,
-    request_id: Option<String>,
-    reader: Option<Reader>,
+    pub(super) fault: Option<String>,
+    pub(super) request_id: Option<HeaderValue>,
+    pub(super) reader: Option<Reader>,
     /// From the latest attempt to the answer's head.
-    latency: Option<Duration>,
-    first_byte: Option<Duration>,
-    first_content: Option<Duration>,
-    /// Bytes that the head promised, and bytes that came.
+    pub(super) latency: Option<Duration>,
+    pub(super) first_byte: Option<Duration>,
+    /// Of events in which the model says something: how many, when the first came, and when the
+    /// message ended that they make.
+    pub(super) contents: u64,
+    pub(super) first_content: Option<Duration>,
+    pub(super) end_of_message: Option<Duration>,
+    /// Bytes that the head promised, that came, and that went to the client.
     announced: Option<u64>,
     seen: u64,
+    pub(super) passed: u64,
+    /// The beginning of the body, if it is to be kept.
+    pub(super) body: Option<Beginning>,
 }
 
 /// How an observation came to its end.
@@ -72,7 +83,7 @@ impl Observation {
         let is_bodiless = self.is_head
             || status.is_informational()
             || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        if !self.sinks.is_empty() {
+        if !self.settings.sinks.is_empty() || self.settings.usage_headers.is_some() {
             self.answer = Some(self.answer(response, is_bodiless));
         }
         let is_refusal = response.extensions().get::<Rejection>().is_some();
@@ -94,21 +105,32 @@ impl Observation {
             request_id: headers
                 .get(AMZN_REQUEST_ID)
                 .filter(|_| is_upstream)
-                .and_then(text),
-            reader: (is_upstream && !is_bodiless).then(|| Reader::new(status, headers)),
+                .cloned(),
+            reader: (is_upstream && !is_bodiless).then(|| Reader::new(context, status, headers)),
             latency: context
                 .sent_after()
                 .filter(|_| is_upstream)
                 .map(|sent| context.started().elapsed().saturating_sub(sent)),
             first_byte: None,
+            contents: 0,
             first_content: None,
+            end_of_message: None,
             announced: if is_bodiless {
                 None
             } else {
                 content_length(headers).or_else(hint)
             },
             seen: 0,
+            passed: 0,
+            body: self.keeps(Side::Response).map(|_| Beginning::default()),
         }
+    }
+
+    /// How much of a body is kept, if anything is.
+    pub(super) fn keeps(&self, side: Side) -> Option<usize> {
+        let limit = self.settings.payloads.as_ref()?.limit(side);
+        let is_wanted = self.asked.as_ref().is_none_or(|asked| asked.payloads);
+        limit.filter(|_| is_wanted)
     }
 
     fn write_ids(&self, headers: &mut HeaderMap, is_refusal: bool) {
@@ -126,159 +148,95 @@ impl Observation {
         }
     }
 
-    /// Notes a piece of the answer's body.
-    pub(super) fn read(&mut self, data: &[u8]) {
-        let Some(answer) = &mut self.answer else {
-            return;
-        };
-        if data.is_empty() {
-            return;
+    /// Notes a piece of the answer's body that goes to the client. Gives back the time, if that
+    /// had to be known.
+    pub(super) fn pass(&mut self, data: &[u8]) -> Option<Duration> {
+        let limit = self.keeps(Side::Response);
+        let answer = self.answer.as_mut()?;
+        answer.passed = answer.passed.saturating_add(data.len() as u64);
+        if let (Some(body), Some(limit)) = (&mut answer.body, limit) {
+            body.add(data, limit);
         }
+        // What was held back has been read before.
+        (answer.passed > answer.seen)
+            .then(|| self.read(data))
+            .flatten()
+    }
+
+    /// Reads a piece of the answer's body. The clock is read once at most, and for few of them.
+    pub(super) fn read(&mut self, data: &[u8]) -> Option<Duration> {
+        let answer = self.answer.as_mut().filter(|_| !data.is_empty())?;
         let started = self.context.started();
         answer.seen = answer.seen.saturating_add(data.len() as u64);
-        answer.first_byte.get_or_insert_with(|| started.elapsed());
-        if let Some(reader) = &mut answer.reader
-            && reader.push(data) == Progress::FirstContent
-        {
-            answer.first_content = Some(started.elapsed());
+        let mut now = None;
+        let mut clock = || *now.get_or_insert_with(|| started.elapsed());
+        if answer.first_byte.is_none() {
+            answer.first_byte = Some(clock());
         }
+        if let Some(reader) = &mut answer.reader {
+            let progress = reader.push(data);
+            // What comes when the client has left is not what it waited for.
+            if self.left.is_none() {
+                answer.contents = progress.contents;
+                if progress.contents > 0 && answer.first_content.is_none() {
+                    answer.first_content = Some(clock());
+                }
+                if progress.is_over && answer.end_of_message.is_none() {
+                    answer.end_of_message = Some(clock());
+                }
+            }
+        }
+        now
     }
 
-    /// Makes the record and gives it to the sinks.
-    pub(super) fn finish(self, end: End) {
-        let sinks = Arc::clone(&self.sinks);
-        if !sinks.is_empty() {
-            sinks.record(self.into_record(end));
-        }
+    /// The longest answer that is held back until it is whole, if this one may be.
+    pub(super) fn holds_up_to(&self) -> Option<usize> {
+        let limit = self.settings.usage_headers?;
+        let answer = self.answer.as_ref()?;
+        let is_plain = answer.reader.as_ref().is_some_and(Reader::is_object);
+        let fits = answer.announced.is_none_or(|length| length <= limit as u64);
+        (is_plain && fits).then_some(limit)
     }
 
-    fn into_record(self, end: End) -> Record {
-        let context = &self.context;
-        let owned = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
-        let mut record = Record::new(owned(&self.log_id), owned(&self.event_id), self.created_at);
-        record.duration = context.started().elapsed();
-        record.request_size = context.request_size();
-        record.principal = context.principal().map(|who| Principal::id(who).to_owned());
-        record.credentials_id = context.credentials_id().map(str::to_owned);
-        place(&mut record, context);
-
-        let mut answer = self.answer;
-        let reader = answer.as_mut().and_then(|answer| answer.reader.take());
-        let reading = reader.map(Reader::finish).unwrap_or_default();
-        #[cfg(feature = "compat")]
-        let reading = context.told().map_or(reading, Reading::of);
-        let (outcome, error) = judge(context, answer.as_ref(), &reading, end);
-        (record.outcome, record.error) = (outcome, error.map(Cow::into_owned));
-        record.tokens_in = reading.usage.tokens_in();
-        record.tokens_out = reading.usage.output_tokens;
-        record.tokens_cache_read = reading.usage.cache_read_tokens;
-        record.tokens_cache_write = reading.usage.cache_write_tokens;
-        record.stop_reason = reading.stop_reason;
-
-        let is_refused = outcome == Outcome::Refused;
-        // Without a layer that counts them there are none, which is not the same as no attempt.
-        record.attempts = Some(context.attempts()).filter(|&attempts| attempts > 0 || is_refused);
-        if let Some(answer) = answer {
-            record.status_code = Some(answer.status.as_u16());
-            record.success = outcome == Outcome::Complete && answer.status.is_success();
-            record.response_size = Some(answer.seen);
-            record.time_to_first_byte = answer.first_byte;
-            record.time_to_first_token = answer.first_content;
-            record.upstream_latency = answer.latency;
-            record.upstream_request_id = answer.request_id;
+    /// Notes that the client has left in mid-answer; says whether to read on is of use.
+    pub(super) fn leave(&mut self) -> bool {
+        let is_of_use = self.answer.as_ref().is_some_and(|answer| {
+            !answer.is_served() && answer.reader.as_ref().is_some_and(Reader::is_reading)
+        });
+        if is_of_use {
+            self.left = Some(self.context.started().elapsed());
         }
-        record
+        is_of_use
+    }
+
+    /// Makes the record and gives it to the sinks. It is now `now`, if that is known.
+    pub(super) fn finish(&mut self, end: End, now: Option<Duration>) {
+        if self.settings.sinks.is_empty() {
+            return;
+        }
+        let collect = self.asked.as_ref().is_none_or(|asked| asked.collect);
+        let mut room = spare::take();
+        if let Some(record) = Arc::get_mut(&mut room) {
+            self.fill(record, end, now);
+        }
+        // Nobody who is refused decides that it leaves no trace.
+        let is_kept = collect || room.outcome == Outcome::Refused;
+        self.settings.sinks.record(&room, is_kept, &self.span);
+        spare::give_back(room);
     }
 }
 
 impl Answer {
-    fn is_short(&self) -> bool {
+    pub(super) fn is_short(&self) -> bool {
         self.announced
             .is_some_and(|announced| self.seen < announced)
     }
 
-    /// All that was announced has come. A server does not ask for more then.
-    fn is_served(&self) -> bool {
-        self.announced.is_some() && !self.is_short()
+    /// All that was announced has been sent. A server does not ask for more then.
+    pub(super) fn is_served(&self) -> bool {
+        self.announced
+            .is_some_and(|announced| self.passed >= announced)
     }
-}
-
-/// How the request ended, and what is said of it.
-///
-/// What the upstream was seen to do wrong weighs more than that the client then left.
-fn judge(
-    context: &Context,
-    answer: Option<&Answer>,
-    reading: &Reading,
-    end: End,
-) -> (Outcome, Option<Cow<'static, str>>) {
-    let rejection = match answer {
-        Some(answer) => answer.rejection.as_deref(),
-        None => context.rejection(),
-    };
-    if let Some(rejection) = rejection {
-        let outcome = match rejection.kind().is_upstream() {
-            true => Outcome::UpstreamError,
-            false => Outcome::Refused,
-        };
-        return (outcome, Some(rejection.text().to_owned().into()));
-    }
-    let Some(answer) = answer else {
-        return match end {
-            End::Dropped => (Outcome::ClientDisconnect, None),
-            End::Whole | End::Failed => (
-                Outcome::UpstreamError,
-                Some("the inner service failed".into()),
-            ),
-        };
-    };
-    let fault: Option<Cow<'static, str>> =
-        // An answer that was cut may have become one with the status of an error.
-        if let Some(fault) = reading
-            .exception
-            .as_ref()
-            .or(answer.fault.as_ref().filter(|_| !reading.truncated))
-        {
-            Some(fault.clone().into())
-        } else if reading.unknown_operation {
-            Some("UnknownOperationException".into())
-        } else {
-            reading
-                .broken
-                .as_ref()
-                .map(|error| error.to_string().into())
-        };
-    if fault.is_some() {
-        return (Outcome::UpstreamError, fault);
-    }
-    let cut = |text: &'static str| (Outcome::UpstreamCut, Some(text.into()));
-    match end {
-        End::Failed => cut("the upstream's answer broke off"),
-        End::Dropped if !answer.is_served() => (Outcome::ClientDisconnect, None),
-        End::Whole | End::Dropped if answer.is_short() => {
-            cut("the upstream's answer is shorter than announced")
-        }
-        End::Whole | End::Dropped if reading.truncated => {
-            cut("the upstream's answer ended before it was complete")
-        }
-        End::Whole | End::Dropped => (Outcome::Complete, None),
-    }
-}
-
-/// The name of the error that an upstream answers with.
-fn fault(status: StatusCode, headers: &HeaderMap) -> String {
-    let errortype = headers.get(ERRORTYPE).and_then(text).and_then(|text| {
-        // `namespace#Name:http://…` in some answers.
-        let name = text.split(':').next()?;
-        let name = name.rsplit('#').next()?;
-        Some(name.to_owned()).filter(|name| !name.is_empty())
-    });
-    errortype.unwrap_or_else(|| status.to_string())
-}
-
-fn text(value: &HeaderValue) -> Option<String> {
-    let text = value.to_str().ok()?;
-    text.get(..text.len().min(MAX_TEXT)).map(str::to_owned)
 }
 
 /// The one valid `content-length`, if there is one.
@@ -292,33 +250,4 @@ pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
         return None;
     }
     text.parse().ok()
-}
-
-/// Ends an observation, if nothing else does before it is dropped.
-pub(super) struct Guard(Option<Observation>);
-
-impl Guard {
-    pub(super) fn new(observation: Option<Observation>) -> Self {
-        Self(observation)
-    }
-
-    pub(super) fn get_mut(&mut self) -> Option<&mut Observation> {
-        self.0.as_mut()
-    }
-
-    pub(super) fn take(&mut self) -> Option<Observation> {
-        self.0.take()
-    }
-
-    pub(super) fn finish(&mut self, end: End) {
-        if let Some(observation) = self.take() {
-            observation.finish(end);
-        }
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.finish(End::Dropped);
-    }
 }

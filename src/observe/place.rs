@@ -1,45 +1,72 @@
 //! Where a request went: what its path tells of that.
 
-use std::borrow::Cow;
-
-use super::record::Record;
 use crate::context::Context;
-use crate::route::{CompatEndpoint, MAX_PATH, Operation, Surface, decode, partition};
+use crate::route::{CompatEndpoint, MAX_PATH, Operation, Service, Surface, partition};
 
-/// What the path tells.
-pub(super) fn place(record: &mut Record, context: &Context) {
-    let Some(uri) = context.inbound() else {
-        return;
-    };
-    let path = uri.path();
-    record.path = path
-        .get(..path.floor_char_boundary(MAX_PATH))
-        .unwrap_or_default()
-        .to_owned();
-    let Some(route) = context.route() else {
-        // No gateway: Bedrock's own URL.
-        let (operation, model) = Operation::parse(path.trim_start_matches('/'));
-        record.operation = known(operation);
-        record.model = model.map(|model| decode(model).into_owned());
-        let mut labels = uri.host().unwrap_or_default().split('.');
-        let region = labels.find(|label| partition(label).is_some());
-        record.region = region.map(str::to_owned);
-        return;
-    };
-    record.account_id = Some(route.account().to_owned());
-    record.gateway_id = Some(route.gateway().to_owned());
-    record.model = route.model().map(Cow::into_owned);
-    match route.surface() {
-        Surface::Native {
-            region, operation, ..
-        } => {
-            record.region = Some(region.to_owned());
-            record.operation = known(operation);
+#[derive(Debug, Default)]
+pub(super) struct Place<'a> {
+    /// The beginning of the path as it arrived.
+    pub(super) path: &'a str,
+    pub(super) account: Option<&'a str>,
+    pub(super) gateway: Option<&'a str>,
+    pub(super) region: Option<&'a str>,
+    pub(super) operation: Option<&'static str>,
+    /// The model, as it stands in the path.
+    pub(super) raw_model: Option<&'a str>,
+    pub(super) is_mantle: bool,
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn of(context: &'a Context) -> Self {
+        let Some(uri) = context.inbound() else {
+            return Self::default();
+        };
+        let whole = uri.path();
+        let path = whole
+            .get(..whole.floor_char_boundary(MAX_PATH))
+            .unwrap_or_default();
+        let Some(route) = context.route() else {
+            // No gateway: Bedrock's own URL.
+            let (operation, model) = Operation::parse(whole.trim_start_matches('/'));
+            let host = uri.host();
+            let region = |host: &'a str| host.split('.').find(|label| partition(label).is_some());
+            return Self {
+                path,
+                region: host.and_then(region),
+                operation: known(operation),
+                raw_model: model,
+                is_mantle: host.is_some_and(|host| host.starts_with(Service::Mantle.as_str())),
+                ..Self::default()
+            };
+        };
+        let place = Self {
+            path,
+            account: Some(route.account()),
+            gateway: Some(route.gateway()),
+            raw_model: route.raw_model(),
+            ..Self::default()
+        };
+        match route.surface() {
+            Surface::Native {
+                service,
+                region,
+                operation,
+                ..
+            } => Self {
+                region: Some(region),
+                operation: known(operation),
+                is_mantle: service == Service::Mantle,
+                ..place
+            },
+            Surface::Compat(CompatEndpoint::ChatCompletions) => Self {
+                operation: Some(Operation::ChatCompletions.as_str()),
+                ..place
+            },
+            Surface::Compat(CompatEndpoint::Models) => Self {
+                operation: Some("Models"),
+                ..place
+            },
         }
-        Surface::Compat(CompatEndpoint::ChatCompletions) => {
-            record.operation = Some(Operation::ChatCompletions.as_str());
-        }
-        Surface::Compat(CompatEndpoint::Models) => record.operation = Some("Models"),
     }
 }
 

@@ -3,67 +3,111 @@
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 
+use crate::context::Context;
 #[cfg(feature = "compat")]
 use crate::context::Told;
 use crate::eventstream::DecodeError;
 
 use super::frames::Frames;
-use super::scan::Scanner;
+use super::head::Head;
+use super::json::Json;
 use super::sse::Events;
-use super::tally::{BODY, Field, Tally};
+use super::tally::Tally;
+#[cfg(feature = "compat")]
+use super::translated::Translated;
 use super::usage::Usage;
 
 /// Reads one answer. It never holds more of it than a few values, and of a stream at most the
 /// part of one frame that it reads.
 #[derive(Debug)]
-pub(crate) struct Reader {
-    headers: Usage,
+pub(super) struct Reader {
+    /// What the head tells, unless it is with the object.
+    head: Option<Box<Head>>,
     kind: Kind,
-    content: bool,
-}
-
-/// What a piece of the answer was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Progress {
-    /// Nothing that changes the record now.
-    None,
-    /// The first piece of a stream in which the model says something.
-    FirstContent,
 }
 
 /// What an answer told.
-#[derive(Debug, Default)]
-pub(crate) struct Reading {
-    pub(crate) usage: Usage,
-    pub(crate) stop_reason: Option<String>,
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Reading<'a> {
+    pub(super) usage: Usage,
+    /// In milliseconds.
+    pub(super) latency: Option<u64>,
+    pub(super) stop_reason: Option<&'a str>,
+    pub(super) guardrail: Option<&'a str>,
+    pub(super) service_tier: Option<&'a str>,
+    pub(super) model: Option<&'a str>,
     /// The name of the exception or error that a stream carried.
-    pub(crate) exception: Option<String>,
+    pub(super) exception: Option<&'a str>,
     /// The answer is a success in its status alone: Bedrock knows no such operation.
-    pub(crate) unknown_operation: bool,
+    pub(super) unknown_operation: bool,
     /// The answer stopped in mid-frame, in mid-object or before the message did, or a stream had
     /// no frame at all.
-    pub(crate) truncated: bool,
-    /// Why the rest of the stream was not read.
-    pub(crate) broken: Option<DecodeError>,
+    pub(super) truncated: bool,
+    /// A layer that read the answer found it cut off, whatever it made of that.
+    pub(super) is_cut: bool,
+    /// Why the rest of the stream was not read, and how many bytes that were.
+    pub(super) broken: Option<(DecodeError, u64)>,
 }
 
-#[cfg(feature = "compat")]
-impl Reading {
-    /// What the layer has read that gave the answer its form.
-    pub(super) fn of(told: &Told) -> Self {
+impl<'a> Reading<'a> {
+    fn of(tally: &'a Tally) -> Self {
+        Self {
+            usage: tally.usage(),
+            latency: tally.latency,
+            stop_reason: told_text(&tally.stop_reason),
+            guardrail: told_text(&tally.guardrail),
+            service_tier: told_text(&tally.service_tier),
+            model: told_text(&tally.model),
+            exception: told_text(&tally.exception),
+            unknown_operation: tally.unknown_operation,
+            ..Self::default()
+        }
+    }
+
+    /// What the layer has read that gave the answer its form, if one did.
+    pub(super) fn in_all(self, context: &'a Context) -> Self {
+        #[cfg(feature = "compat")]
+        if let Some(told) = context.told() {
+            return Self::told(told);
+        }
+        let _ = context;
+        self
+    }
+
+    #[cfg(feature = "compat")]
+    fn told(told: &'a Told) -> Self {
         Self {
             usage: Usage {
                 input_tokens: told.input_tokens,
                 output_tokens: told.output_tokens,
                 cache_read_tokens: told.cache_read_tokens,
                 cache_write_tokens: told.cache_write_tokens,
+                cache_write_1h_tokens: told.cache_write_1h_tokens,
+                reasoning_tokens: told.reasoning_tokens,
             },
-            stop_reason: told.stop_reason.clone(),
-            exception: told.fault.clone(),
-            truncated: told.is_cut,
+            latency: told.latency,
+            stop_reason: told.stop_reason.as_deref(),
+            service_tier: told.service_tier.as_deref(),
+            exception: told.fault.as_deref(),
+            is_cut: told.is_cut,
             ..Self::default()
         }
     }
+
+    /// What a guardrail did, if that is known.
+    pub(super) fn guardrail_action(&self) -> Option<&'a str> {
+        let intervened = self.stop_reason == Some("guardrail_intervened");
+        self.guardrail.or(intervened.then_some("INTERVENED"))
+    }
+}
+
+/// How far a stream has come.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Progress {
+    /// Events in which the model says something.
+    pub(super) contents: u64,
+    /// The message has ended.
+    pub(super) is_over: bool,
 }
 
 #[derive(Debug)]
@@ -72,73 +116,126 @@ enum Kind {
     Json(Box<Json>),
     Frames(Box<Frames>),
     Events(Box<Events>),
-}
-
-#[derive(Debug)]
-struct Json {
-    scanner: Scanner<Field>,
-    tally: Tally,
+    #[cfg(feature = "compat")]
+    Translated(Translated),
 }
 
 impl Reader {
     /// A reader for the answer of this head.
-    pub(crate) fn new(status: StatusCode, headers: &HeaderMap) -> Self {
-        let success = status.is_success();
-        Self {
-            headers: if success {
-                Usage::from_headers(headers)
-            } else {
-                Usage::default()
-            },
-            kind: if success && is_plain(headers) {
-                Kind::of(headers)
-            } else {
-                Kind::Nothing
-            },
-            content: false,
+    pub(super) fn new(context: &Context, status: StatusCode, headers: &HeaderMap) -> Self {
+        if !status.is_success() {
+            return Self {
+                head: None,
+                kind: Kind::Nothing,
+            };
+        }
+        #[cfg(feature = "compat")]
+        if let Some(translated) = Translated::of(context, headers) {
+            return Self {
+                head: None,
+                kind: Kind::Translated(translated),
+            };
+        }
+        let _ = context;
+        let mut kind = match is_plain(headers) {
+            true => Kind::of(headers),
+            false => Kind::Nothing,
+        };
+        let head = Head::of(headers);
+        let head = match &mut kind {
+            Kind::Json(json) => {
+                json.head = head.unwrap_or_default();
+                None
+            }
+            _ => head.map(Box::new),
+        };
+        Self { head, kind }
+    }
+
+    /// Whether the answer is one object.
+    pub(super) fn is_object(&self) -> bool {
+        match &self.kind {
+            Kind::Json(_) => true,
+            #[cfg(feature = "compat")]
+            Kind::Translated(translated) => !translated.is_stream(),
+            _ => false,
+        }
+    }
+
+    /// Whether more of the answer could tell something.
+    pub(super) fn is_reading(&self) -> bool {
+        match &self.kind {
+            Kind::Nothing => false,
+            Kind::Json(_) | Kind::Events(_) => true,
+            Kind::Frames(frames) => frames.broken().is_none(),
+            #[cfg(feature = "compat")]
+            Kind::Translated(translated) => translated.is_reading(),
+        }
+    }
+
+    /// Whether the answer is a stream of events.
+    pub(super) fn is_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Frames(_) | Kind::Events(_) => true,
+            #[cfg(feature = "compat")]
+            Kind::Translated(translated) => translated.is_stream(),
+            _ => false,
         }
     }
 
     /// Reads on.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> Progress {
-        let content = match &mut self.kind {
-            Kind::Nothing => false,
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Progress {
+        match &mut self.kind {
+            Kind::Nothing => Progress::default(),
             Kind::Json(json) => {
-                let tally = &mut json.tally;
-                let found = &mut |field, value: Option<&[u8]>| tally.found(field, value);
-                json.scanner.push(bytes, found);
-                false
+                json.push(bytes);
+                Progress::default()
             }
             Kind::Frames(frames) => frames.push(bytes),
             Kind::Events(events) => events.push(bytes),
-        };
-        if content && !self.content {
-            self.content = true;
-            return Progress::FirstContent;
+            #[cfg(feature = "compat")]
+            Kind::Translated(translated) => translated.progress(),
         }
-        Progress::None
     }
 
     /// What the answer told, now that it has ended, or for as far as it came.
-    pub(crate) fn finish(self) -> Reading {
-        let (tally, truncated, broken) = match self.kind {
-            Kind::Nothing => Default::default(),
-            Kind::Json(json) => (json.tally, json.scanner.is_open(), None),
-            Kind::Frames(frames) => frames.finish(),
+    pub(super) fn finish(&mut self) -> Reading<'_> {
+        let mut head = self.head.as_deref();
+        let mut broken = None;
+        let (tally, truncated) = match &mut self.kind {
+            Kind::Nothing => (None, false),
+            #[cfg(feature = "compat")]
+            Kind::Translated(_) => (None, false),
+            Kind::Json(json) => {
+                head = Some(&json.head);
+                let (tally, is_open) = json.finish();
+                (Some(tally), is_open)
+            }
+            Kind::Frames(frames) => {
+                broken = frames.broken();
+                let (tally, is_short) = frames.finish();
+                (Some(tally), is_short)
+            }
             Kind::Events(events) => {
-                let (tally, truncated) = events.finish();
-                (tally, truncated, None)
+                let (tally, is_short) = events.finish();
+                (Some(tally), is_short)
             }
         };
+        let read = tally.map(Reading::of).unwrap_or_default();
+        let usage = head.map(|head| head.usage).unwrap_or_default();
         Reading {
-            usage: self.headers.or(tally.usage()),
-            stop_reason: tally.stop_reason,
-            exception: tally.exception,
-            unknown_operation: tally.unknown_operation,
+            usage: usage.or(read.usage),
+            latency: head.and_then(|head| head.latency).or(read.latency),
+            service_tier: head.and_then(Head::service_tier).or(read.service_tier),
             truncated,
             broken,
+            ..read
         }
     }
+}
+
+fn told_text(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 impl Kind {
@@ -149,15 +246,15 @@ impl Kind {
             None => "application/json",
         };
         let essence = value.split(';').next().unwrap_or_default().trim();
-        let essence = essence.to_ascii_lowercase();
-        match essence.as_str() {
-            "application/vnd.amazon.eventstream" => Self::Frames(Box::new(Frames::new())),
-            "text/event-stream" => Self::Events(Box::new(Events::new())),
-            other if other.contains("json") => Self::Json(Box::new(Json {
-                scanner: Scanner::new(BODY),
-                tally: Tally::default(),
-            })),
-            _ => Self::Nothing,
+        let is = |name| essence.eq_ignore_ascii_case(name);
+        if is("application/json") || has_json(essence) {
+            Self::Json(Json::spare())
+        } else if is("application/vnd.amazon.eventstream") {
+            Self::Frames(Box::new(Frames::new()))
+        } else if is("text/event-stream") {
+            Self::Events(Box::new(Events::new()))
+        } else {
+            Self::Nothing
         }
     }
 }
@@ -168,4 +265,18 @@ fn is_plain(headers: &HeaderMap) -> bool {
         .get_all(CONTENT_ENCODING)
         .iter()
         .all(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+/// As in `application/problem+json`.
+fn has_json(essence: &str) -> bool {
+    let mut parts = essence.as_bytes().windows(4);
+    parts.any(|part| part.eq_ignore_ascii_case(b"json"))
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if let Kind::Json(json) = std::mem::replace(&mut self.kind, Kind::Nothing) {
+            json.give_back();
+        }
+    }
 }

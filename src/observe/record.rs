@@ -6,6 +6,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 
+use super::cost::Cost;
+use super::metadata::Metadata;
+use super::payload::Payload;
+use super::trace::{SpanId, TraceId};
+
 /// What happened to one request: see the table in the [module docs](super).
 ///
 /// It serializes to a flat object of these names; what is not known is `null`, never zero.
@@ -26,9 +31,16 @@ pub struct Record {
     /// To the first piece of a stream in which the model says something.
     #[serde(serialize_with = "some_millis")]
     pub time_to_first_token: Option<Duration>,
+    /// The mean time from one such piece to the next: from the first to the end of the message, by
+    /// the number of the others.
+    #[serde(serialize_with = "some_millis")]
+    pub time_between_tokens: Option<Duration>,
     /// From the latest attempt to the head of its answer.
     #[serde(serialize_with = "some_millis")]
     pub upstream_latency: Option<Duration>,
+    /// How long the model took, as Bedrock measured it.
+    #[serde(serialize_with = "some_millis")]
+    pub bedrock_latency: Option<Duration>,
     /// Always `aws-bedrock`.
     pub provider: &'static str,
     /// The model id of the path, decoded.
@@ -41,16 +53,27 @@ pub struct Record {
     pub success: bool,
     /// How it ended.
     pub outcome: Outcome,
+    /// The answer is a stream of events.
+    pub is_stream: bool,
+    /// Bytes of a stream that were not read, since a frame of it was broken or too long.
+    pub bytes_unread: Option<u64>,
     /// Everything that the model was given: input, cache reads and cache writes together.
     pub tokens_in: Option<u64>,
+    /// Tokens that the model was given and that were neither read from the prompt cache nor
+    /// written to it.
+    pub tokens_input: Option<u64>,
     /// Tokens that came from the prompt cache.
     pub tokens_cache_read: Option<u64>,
     /// Tokens that went to the prompt cache.
     pub tokens_cache_write: Option<u64>,
     /// Tokens that the model wrote.
     pub tokens_out: Option<u64>,
-    /// The price in US dollars.
-    pub cost: Option<f64>,
+    /// Those of them in which it reasoned.
+    pub tokens_reasoning: Option<u64>,
+    /// The price; `None` if it is not known.
+    pub cost: Option<Cost>,
+    /// The price is by the client's own rates.
+    pub custom_cost: bool,
     /// Length of the request body, in bytes.
     pub request_size: Option<u64>,
     /// Length of the answer's body as far as it was sent, in bytes.
@@ -67,12 +90,20 @@ pub struct Record {
     pub operation: Option<&'static str>,
     /// Why the model stopped, in its own word.
     pub stop_reason: Option<String>,
+    /// What a guardrail did: `INTERVENED` or `NONE`, for example.
+    pub guardrail_action: Option<String>,
+    /// The tier of service that answered: `flex`, for example.
+    pub service_tier: Option<String>,
     /// AWS's own id of the request.
     pub upstream_request_id: Option<String>,
     /// How often the request was sent upstream.
     pub attempts: Option<u32>,
-    /// Nothing sets it yet.
-    metadata: Option<()>,
+    /// What the client says of its request.
+    pub metadata: Option<Metadata>,
+    /// The trace that the request belongs to.
+    pub trace_id: Option<TraceId>,
+    /// The client's span.
+    pub parent_span_id: Option<SpanId>,
     /// The answer came from a cache.
     pub cached: bool,
     /// Which of several fallbacks answered.
@@ -81,31 +112,57 @@ pub struct Record {
     pub event_id: String,
     /// The access key id that signed the request.
     pub credentials_id: Option<String>,
+    /// The alias of the stored key that the client named.
+    pub alias: Option<String>,
     /// What went wrong, in words that the client may read.
     pub error: Option<String>,
+    /// What the client asked for in headers that could not be heeded: the header, and which part.
+    pub ignored: Vec<String>,
+    /// The request's body, if it is to be kept.
+    pub request_body: Option<Payload>,
+    /// The answer's body, if it is to be kept.
+    pub response_body: Option<Payload>,
 }
 
 impl Record {
     /// A record in which nothing else is known.
+    #[cfg(test)]
     pub(super) fn new(id: String, event_id: String, created_at: SystemTime) -> Self {
         Self {
             id,
+            event_id,
             created_at,
+            ..Self::blank()
+        }
+    }
+
+    /// A record in which nothing is known.
+    pub(super) fn blank() -> Self {
+        Self {
+            id: String::new(),
+            created_at: UNIX_EPOCH,
             duration: Duration::ZERO,
             time_to_first_byte: None,
             time_to_first_token: None,
+            time_between_tokens: None,
             upstream_latency: None,
+            bedrock_latency: None,
             provider: "aws-bedrock",
             model: None,
             path: String::new(),
             status_code: None,
             success: false,
             outcome: Outcome::ClientDisconnect,
+            is_stream: false,
+            bytes_unread: None,
             tokens_in: None,
+            tokens_input: None,
             tokens_cache_read: None,
             tokens_cache_write: None,
             tokens_out: None,
+            tokens_reasoning: None,
             cost: None,
+            custom_cost: false,
             request_size: None,
             response_size: None,
             account_id: None,
@@ -114,14 +171,22 @@ impl Record {
             region: None,
             operation: None,
             stop_reason: None,
+            guardrail_action: None,
+            service_tier: None,
             upstream_request_id: None,
             attempts: None,
             metadata: None,
+            trace_id: None,
+            parent_span_id: None,
             cached: false,
             step: 0,
-            event_id,
+            event_id: String::new(),
             credentials_id: None,
+            alias: None,
             error: None,
+            ignored: Vec::new(),
+            request_body: None,
+            response_body: None,
         }
     }
 }
@@ -219,15 +284,21 @@ mod tests {
         record.outcome = Outcome::UpstreamCut;
         record.tokens_in = Some(u64::MAX);
         record.operation = Some("Converse");
+        record.cost = Some(Cost::from_picodollars(96_000_000));
+        record.trace_id = TraceId::parse("0AF7651916cd43dd8448eb211c80319c");
+        record.parent_span_id = SpanId::parse("00000000000000ff");
         assert_eq!(
             serde_json::to_string(&record).unwrap(),
             concat!(
                 r#"{"id":"a","created_at":"2026-01-02T03:00:45.006Z","duration":1234.567,"time_to_first_byte":0.25,"time_to_first_token":null,"#,
-                r#""upstream_latency":null,"provider":"aws-bedrock","model":null,"path":"","status_code":null,"success":false,"#,
-                r#""outcome":"upstream_cut","tokens_in":18446744073709551615,"tokens_cache_read":null,"tokens_cache_write":null,"#,
-                r#""tokens_out":null,"cost":null,"request_size":null,"response_size":null,"account_id":null,"gateway_id":null,"#,
-                r#""principal":null,"region":null,"operation":"Converse","stop_reason":null,"upstream_request_id":null,"attempts":null,"#,
-                r#""metadata":null,"cached":false,"step":0,"event_id":"b","credentials_id":null,"error":null}"#
+                r#""time_between_tokens":null,"upstream_latency":null,"bedrock_latency":null,"provider":"aws-bedrock","model":null,"path":"","#,
+                r#""status_code":null,"success":false,"outcome":"upstream_cut","is_stream":false,"bytes_unread":null,"#,
+                r#""tokens_in":18446744073709551615,"tokens_input":null,"tokens_cache_read":null,"tokens_cache_write":null,"tokens_out":null,"#,
+                r#""tokens_reasoning":null,"cost":0.000096,"custom_cost":false,"request_size":null,"response_size":null,"account_id":null,"#,
+                r#""gateway_id":null,"principal":null,"region":null,"operation":"Converse","stop_reason":null,"guardrail_action":null,"#,
+                r#""service_tier":null,"upstream_request_id":null,"attempts":null,"metadata":null,"#,
+                r#""trace_id":"0af7651916cd43dd8448eb211c80319c","parent_span_id":"00000000000000ff","cached":false,"step":0,"#,
+                r#""event_id":"b","credentials_id":null,"alias":null,"error":null,"ignored":[],"request_body":null,"response_body":null}"#
             )
         );
     }

@@ -1,21 +1,11 @@
 //! Finds a few values in a JSON object that comes in pieces, without keeping the rest of it.
 
-/// A value to look for.
-#[derive(Debug)]
-pub(super) struct Path<F: 'static> {
-    /// What it is called in the answer of the scanner.
-    pub(super) field: F,
-    /// The keys that lead to it; [`EACH`] stands for every element of an array.
-    pub(super) keys: &'static [&'static str],
-    /// The longest value that is kept; 0 if it is enough to know that it is there.
-    pub(super) limit: usize,
-}
+mod plain;
+mod table;
 
-/// See [`Path::keys`]. No key of any vendor looks like it.
-pub(super) const EACH: &str = "[]";
-
-/// No path is longer.
-const DEPTH: usize = 4;
+use self::plain::plain;
+use self::table::{DEPTH, Paths, bucket};
+pub(super) use self::table::{EACH, Path, Table};
 
 /// Longer keys are nobody's; an escaped character takes six bytes.
 const MAX_KEY: usize = 256;
@@ -26,7 +16,7 @@ const MAX_KEY: usize = 256;
 /// It takes JSON as correct; of what is not, it finds something or nothing.
 #[derive(Debug)]
 pub(super) struct Scanner<F: 'static> {
-    paths: &'static [Path<F>],
+    table: &'static Table<F>,
     state: State,
     /// The containers that the scanner is in, from outside.
     levels: [Level; DEPTH],
@@ -43,9 +33,6 @@ pub(super) struct Scanner<F: 'static> {
     /// The part of a key that came in earlier pieces.
     key: Vec<u8>,
 }
-
-/// One bit for each path.
-type Paths = u64;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Level {
@@ -73,11 +60,9 @@ enum State {
 }
 
 impl<F: Copy> Scanner<F> {
-    pub(super) fn new(paths: &'static [Path<F>]) -> Self {
-        debug_assert!(paths.len() <= Paths::BITS as usize);
-        debug_assert!(paths.iter().all(|path| path.keys.len() <= DEPTH));
+    pub(super) fn new(table: &'static Table<F>) -> Self {
         Self {
-            paths,
+            table,
             state: State::Start,
             levels: [Level::default(); DEPTH],
             depth: 0,
@@ -91,8 +76,8 @@ impl<F: Copy> Scanner<F> {
         }
     }
 
-    /// Starts over with the next object, looking for `paths`.
-    pub(super) fn restart(&mut self, paths: &'static [Path<F>]) {
+    /// Starts over with the next object, looking for what is in `table`.
+    pub(super) fn restart(&mut self, table: &'static Table<F>) {
         let (mut value, mut key) = (
             std::mem::take(&mut self.value),
             std::mem::take(&mut self.key),
@@ -102,7 +87,7 @@ impl<F: Copy> Scanner<F> {
         *self = Self {
             value,
             key,
-            ..Self::new(paths)
+            ..Self::new(table)
         };
     }
 
@@ -154,17 +139,22 @@ impl<F: Copy> Scanner<F> {
                     };
                 }
                 State::Between => match byte {
-                    b',' => {}
+                    b',' => {
+                        if let [b'"', rest @ ..] = rest
+                            && !self.in_array()
+                        {
+                            self.begin_key();
+                            input = rest;
+                            continue;
+                        }
+                    }
                     b'}' | b']' => self.close(byte == b']'),
                     _ if self.in_array() => {
-                        self.next = self.select(EACH);
+                        self.next = self.select(EACH.as_bytes());
                         self.state = State::Value;
                         continue;
                     }
-                    b'"' => {
-                        self.key.clear();
-                        self.state = State::Key;
-                    }
+                    b'"' => self.begin_key(),
                     _ => self.state = State::Dead,
                 },
                 State::Value => {
@@ -177,15 +167,17 @@ impl<F: Copy> Scanner<F> {
         }
     }
 
+    fn begin_key(&mut self) {
+        self.key.clear();
+        self.state = State::Key;
+    }
+
     /// Decides about a value by its first byte; true if that byte is to be read again.
     fn begin_value(&mut self, byte: u8, found: &mut dyn FnMut(F, Option<&[u8]>)) -> bool {
         self.kept = None;
         self.value.clear();
         let mut onward: Paths = 0;
-        for (index, path) in self.paths.iter().enumerate() {
-            if self.next & bit(index) == 0 {
-                continue;
-            }
+        for (index, path) in each(self.next, self.table.paths) {
             if path.keys.len() > self.depth {
                 onward |= bit(index);
             } else if path.limit == 0 {
@@ -222,30 +214,35 @@ impl<F: Copy> Scanner<F> {
     /// Splits off what belongs to the value in hand.
     fn within<'a>(&mut self, input: &'a [u8]) -> (&'a [u8], &'a [u8]) {
         let (mut nested, mut in_text, mut escaped) = (self.nested, self.in_text, self.escaped);
-        let end = input.iter().position(|&byte| {
-            if in_text {
-                match byte {
-                    _ if escaped => escaped = false,
-                    b'\\' => escaped = true,
-                    b'"' => in_text = false,
-                    _ => {}
-                }
-            } else {
+        let mut at = 0;
+        while let Some(&byte) = input.get(at) {
+            at += 1;
+            if !in_text {
                 match byte {
                     b'"' => in_text = true,
                     b'{' | b'[' => nested += 1,
                     b'}' | b']' => nested = nested.saturating_sub(1),
                     _ => {}
                 }
+            } else if escaped {
+                escaped = false;
+            } else {
+                match byte {
+                    b'\\' => escaped = true,
+                    b'"' => in_text = false,
+                    _ => at += plain(split(input, at).1),
+                }
             }
-            nested == 0 && !in_text
-        });
+            if nested == 0 && !in_text {
+                break;
+            }
+        }
         (self.nested, self.in_text, self.escaped) = (nested, in_text, escaped);
-        split(input, end.map_or(input.len(), |end| end + 1))
+        split(input, at)
     }
 
     fn keep(&mut self, bytes: &[u8], found: &mut dyn FnMut(F, Option<&[u8]>)) {
-        let Some(path) = self.kept.and_then(|index| self.paths.get(index)) else {
+        let Some(path) = self.kept.and_then(|index| self.table.paths.get(index)) else {
             return;
         };
         if self.value.len() + bytes.len() > path.limit {
@@ -258,7 +255,8 @@ impl<F: Copy> Scanner<F> {
     }
 
     fn end_value(&mut self, found: &mut dyn FnMut(F, Option<&[u8]>)) {
-        if let Some(path) = self.kept.take().and_then(|index| self.paths.get(index)) {
+        let kept = self.kept.take();
+        if let Some(path) = kept.and_then(|index| self.table.paths.get(index)) {
             found(path.field, Some(&self.value));
         }
         self.state = State::Between;
@@ -290,8 +288,17 @@ impl<F: Copy> Scanner<F> {
             self.next = self.choose(&key);
             self.key = key;
         }
-        self.state = State::Colon;
-        split(rest, 1).1
+        // Nearly always at once.
+        match rest {
+            [b'"', b':', rest @ ..] => {
+                self.state = State::Value;
+                rest
+            }
+            rest => {
+                self.state = State::Colon;
+                split(rest, 1).1
+            }
+        }
     }
 
     fn choose(&self, key: &[u8]) -> Paths {
@@ -301,24 +308,28 @@ impl<F: Copy> Scanner<F> {
         if key.contains(&b'\\') {
             let quoted = [b"\"", key, b"\""].concat();
             let key = serde_json::from_slice::<String>(&quoted).unwrap_or_default();
-            return self.select(&key);
+            return self.select(key.as_bytes());
         }
-        std::str::from_utf8(key).map_or(0, |key| self.select(key))
+        self.select(key)
     }
 
     /// The paths of this level that go on with this key.
-    fn select(&self, key: &str) -> Paths {
+    fn select(&self, key: &[u8]) -> Paths {
         let Some(at) = self.depth.checked_sub(1) else {
             return 0;
         };
         let here = self.levels.get(at).map_or(0, |level| level.paths);
-        if here == 0 || (key == EACH) != self.in_array() {
+        let by_length = self.table.by_length.get(at);
+        let alike = by_length.and_then(|paths| paths.get(bucket(key.len())));
+        let here = here & alike.copied().unwrap_or_default();
+        if here == 0 || (key == EACH.as_bytes()) != self.in_array() {
             return 0;
         }
-        let fits = |(index, path): &(usize, &Path<F>)| {
-            here & bit(*index) != 0 && path.keys.get(at) == Some(&key)
+        let fits = |(_, path): &(usize, &Path<F>)| {
+            let name = path.keys.get(at);
+            name.is_some_and(|name| name.as_bytes() == key)
         };
-        let paths = self.paths.iter().enumerate().filter(fits);
+        let paths = each(here, self.table.paths).filter(fits);
         paths.fold(0, |all, (index, _)| all | bit(index))
     }
 
@@ -350,10 +361,17 @@ impl<F: Copy> Scanner<F> {
 }
 
 fn bit(index: usize) -> Paths {
-    u32::try_from(index)
-        .ok()
-        .and_then(|index| Paths::checked_shl(1, index))
-        .unwrap_or_default()
+    // Nobody looks for more paths than there are bits.
+    1 << (index & (Paths::BITS as usize - 1))
+}
+
+/// The paths of which the bits are set.
+fn each<P>(mut bits: Paths, paths: &[P]) -> impl Iterator<Item = (usize, &P)> {
+    std::iter::from_fn(move || {
+        let index = bits.trailing_zeros() as usize;
+        bits &= bits.wrapping_sub(1);
+        Some((index, paths.get(index)?))
+    })
 }
 
 fn is_scalar(byte: u8) -> bool {
@@ -366,171 +384,4 @@ fn split(input: &[u8], at: usize) -> (&[u8], &[u8]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const PATHS: &[Path<char>] = &[
-        path('u', &["usage"], 64),
-        path('s', &["stop"], 8),
-        path('n', &["results", EACH, "tokenCount"], 16),
-        path('d', &["deep", "er", "still", "usage"], 16),
-        path('p', &["deep"], 0),
-    ];
-
-    const fn path(field: char, keys: &'static [&'static str], limit: usize) -> Path<char> {
-        Path { field, keys, limit }
-    }
-
-    /// What is found, and whether the object is still open, for pieces of this size.
-    fn scan(text: &[u8], piece: usize) -> (Vec<(char, Option<String>)>, bool) {
-        let mut scanner = Scanner::new(PATHS);
-        let mut all = Vec::new();
-        for piece in text.chunks(piece) {
-            scanner.push(piece, &mut |field, value| {
-                let value = value.map(|value| String::from_utf8_lossy(value).into_owned());
-                all.push((field, value));
-            });
-        }
-        (all, scanner.is_open())
-    }
-
-    fn check(text: &str, expected: &[(char, Option<&str>)]) {
-        for piece in [1, 2, 3, 7, 1000] {
-            let (all, open) = scan(text.as_bytes(), piece);
-            let all: Vec<_> = all.iter().map(|(f, v)| (*f, v.as_deref())).collect();
-            assert_eq!(all, expected, "{text} in pieces of {piece}");
-            assert!(!open, "{text}");
-        }
-    }
-
-    #[test]
-    fn finds() {
-        check(r#"{"usage":{"a":1}}"#, &[('u', Some(r#"{"a":1}"#))]);
-        check(
-            " {\n \"a\" : [1,{\"b\":2}] ,\r\n \"usage\" : { \"a\" : \"}\" } , \"stop\":\t12}\n",
-            &[('u', Some(r#"{ "a" : "}" }"#)), ('s', Some("12"))],
-        );
-        check(
-            r#"{"stop":null,"stop":"a\\","x":"\\\"","stop":-1.5e3,"stop":[]}"#,
-            &[
-                ('s', Some("null")),
-                ('s', Some(r#""a\\""#)),
-                ('s', Some("-1.5e3")),
-                ('s', Some("[]")),
-            ],
-        );
-        check(
-            r#"{"results":[{"tokenCount":7,"t":"x"},{"t":["]"],"tokenCount":8.0},3,[{"tokenCount":9}]]}"#,
-            &[('n', Some("7")), ('n', Some("8.0"))],
-        );
-        check(r#"{"us\u0061ge":1,"\\usage":2}"#, &[('u', Some("1"))]);
-        check(
-            r#"{"deep":{"er":{"still":{"usage":5}},"usage":6}}"#,
-            &[('p', None), ('d', Some("5"))],
-        );
-        check(r#"{"deep":3}"#, &[('p', None)]);
-    }
-
-    #[test]
-    fn passes_over() {
-        check(
-            r#"{"text":"\"usage\":{\"a\":1}","output":{"usage":{"a":1},"stop":"x"}}"#,
-            &[],
-        );
-        check(
-            r#"{"a":[{"usage":1}],"b":"usage","c":{"d":[[{"usage":2}]]}}"#,
-            &[],
-        );
-        check(
-            r#"{"[]":{"tokenCount":1},"results":{"[]":{"tokenCount":2}}}"#,
-            &[],
-        );
-        check(r#"[{"usage":1}]"#, &[]);
-        check(r#""usage":1"#, &[]);
-        check("", &[]);
-        check("{}", &[]);
-        check(r#"{"usage":1}{"usage":2}"#, &[('u', Some("1"))]);
-        let long = format!(r#"{{"{}":1,"usag":2}}"#, "usage".repeat(100));
-        check(&long, &[]);
-    }
-
-    #[test]
-    fn long_values_are_named_only() {
-        check(
-            r#"{"stop":"1234567","usage":1}"#,
-            &[('s', None), ('u', Some("1"))],
-        );
-        check(r#"{"stop":"123456"}"#, &[('s', Some(r#""123456""#))]);
-    }
-
-    #[test]
-    fn open_until_closed() {
-        for cut in 1..r#"{"usage":{"a":1}}"#.len() {
-            assert!(scan(&br#"{"usage":{"a":1}}"#[..cut], 100).1, "{cut}");
-        }
-    }
-
-    fn json() -> impl Strategy<Value = serde_json::Value> {
-        use serde_json::Value;
-        let key = prop_oneof![
-            Just("usage".to_owned()),
-            Just("stop".to_owned()),
-            Just("results".to_owned()),
-            Just("tokenCount".to_owned()),
-            "[a-z\"\\\\\u{e9}\n]{0,3}",
-        ];
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<i32>().prop_map(Value::from),
-            "[a-z\"\\\\{}\\[\\],:]{0,9}".prop_map(Value::from),
-        ];
-        leaf.prop_recursive(4, 40, 5, move |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                prop::collection::vec((key.clone(), inner), 0..5)
-                    .prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
-            ]
-        })
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-        #[test]
-        fn agrees_with_a_full_parse(value in json(), piece in 1usize..20, pretty: bool) {
-            let text = if pretty { format!("{value:#}") } else { value.to_string() };
-            let (all, open) = scan(text.as_bytes(), piece);
-            prop_assert!(!open);
-            let mut expected = Vec::new();
-            for (key, value) in value.as_object().into_iter().flatten() {
-                match key.as_str() {
-                    "usage" => expected.push(('u', value)),
-                    "stop" => expected.push(('s', value)),
-                    "results" => expected.extend(
-                        value.as_array().into_iter().flatten()
-                            .filter_map(|each| Some(('n', each.get("tokenCount")?))),
-                    ),
-                    _ => {}
-                }
-            }
-            prop_assert_eq!(all.len(), expected.len());
-            for ((found, text), (field, value)) in all.into_iter().zip(expected) {
-                prop_assert_eq!(found, field);
-                if let Some(text) = text {
-                    prop_assert_eq!(&serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
-                }
-            }
-        }
-
-        #[test]
-        fn any_bytes(bytes: Vec<u8>, piece in 1usize..9) {
-            let mut text = b"{\"usage\"".to_vec();
-            text.extend(&bytes);
-            prop_assert_eq!(scan(&text, piece), scan(&text, 1000));
-            prop_assert_eq!(scan(&bytes, piece), scan(&bytes, 1000));
-        }
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use super::reader::Progress;
 use super::scan::Scanner;
 use super::tally::{EVENT, Field, Tally};
 
@@ -14,7 +15,9 @@ pub(super) struct Events {
     /// What the event in hand says; it counts once the event is complete.
     event: Tally,
     total: Tally,
-    content: bool,
+    /// The event in hand has been counted as text of the model.
+    counted: bool,
+    contents: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,15 +36,16 @@ impl Events {
         Self {
             line: Line::Start(0),
             after_return: false,
-            data: Scanner::new(EVENT),
+            data: Scanner::new(&EVENT),
             event: Tally::default(),
             total: Tally::default(),
-            content: false,
+            counted: false,
+            contents: 0,
         }
     }
 
-    /// Whether text of the model has come by now.
-    pub(super) fn push(&mut self, mut input: &[u8]) -> bool {
+    /// Says how far the stream has come.
+    pub(super) fn push(&mut self, mut input: &[u8]) -> Progress {
         while let Some((&byte, rest)) = input.split_first() {
             let after_return = mem::replace(&mut self.after_return, byte == b'\r');
             input = match (byte, self.line) {
@@ -78,24 +82,35 @@ impl Events {
                 }
             };
         }
-        self.content |= self.event.content == Some(true);
-        self.content
+        self.count();
+        Progress {
+            contents: self.contents,
+            is_over: self.total.ended,
+        }
     }
 
     /// What was learnt, and whether a message was begun and not ended.
-    pub(super) fn finish(mut self) -> (Tally, bool) {
+    pub(super) fn finish(&mut self) -> (&Tally, bool) {
         self.end_event();
-        let total = self.total;
-        let short = total.begun && !total.ended && total.exception.is_none();
+        let total = &self.total;
+        let short = total.begun && !total.ended && total.exception.is_empty();
         (total, short)
     }
 
-    fn end_event(&mut self) {
-        let event = mem::take(&mut self.event);
-        if !self.data.is_open() {
-            self.content |= event.content == Some(true);
-            self.total.add(event);
+    fn count(&mut self) {
+        if self.event.content == Some(true) && !self.counted {
+            self.counted = true;
+            self.contents += 1;
         }
-        self.data.restart(EVENT);
+    }
+
+    fn end_event(&mut self) {
+        if !self.data.is_open() {
+            self.count();
+            self.total.add(&mut self.event);
+        }
+        self.counted = false;
+        self.event.reset();
+        self.data.restart(&EVENT);
     }
 }

@@ -1,20 +1,29 @@
 //! Which values of an answer tell something, and what they tell.
 
-use serde_json::Value;
+use std::borrow::Cow;
+use std::mem;
 
-use super::scan::{EACH, Path};
-use super::usage::{Usage, count};
+use super::counts::{Count, Counts};
+use super::scan::{EACH, Path, Table};
+use super::usage::Usage;
 
-/// What has been learnt from the whole answer, or from one event of it.
+/// What has been learnt from the whole answer, or from one event of it. An empty text is one that
+/// was not told; its room is used again.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     /// What the model's own words say.
     told: Usage,
     /// What Bedrock measured; it is what is billed.
     measured: Usage,
-    pub(super) stop_reason: Option<String>,
+    /// How long the model took, in milliseconds.
+    pub(super) latency: Option<u64>,
+    pub(super) stop_reason: String,
     /// The name of the exception or error that came instead of an answer.
-    pub(super) exception: Option<String>,
+    pub(super) exception: String,
+    /// What a guardrail did.
+    pub(super) guardrail: String,
+    pub(super) service_tier: String,
+    pub(super) model: String,
     pub(super) unknown_operation: bool,
     /// A message was begun, or ended, in a format that says so.
     pub(super) begun: bool,
@@ -35,7 +44,16 @@ pub(super) enum Field {
     Output,
     /// A count of tokens that is one of several.
     OutputPart,
+    /// Milliseconds that the model took.
+    Latency,
     StopReason,
+    /// What a guardrail did.
+    Guardrail,
+    /// The same, in answers about nothing else.
+    Action,
+    ServiceTier,
+    /// The model, in its own word.
+    Model,
     /// `type` of an event.
     Type,
     /// Text of the model, or a container of nothing else.
@@ -53,7 +71,7 @@ pub(super) enum Field {
 }
 
 /// The whole answer as one object.
-pub(super) const BODY: &[Path<Field>] = &[
+pub(super) static BODY: Table<Field> = Table::new(&[
     usage(Field::Usage, &["usage"]),
     number(Field::Input, &["inputTextTokenCount"]),
     number(Field::Input, &["prompt_token_count"]),
@@ -72,23 +90,34 @@ pub(super) const BODY: &[Path<Field>] = &[
         &["completions", EACH, "finishReason", "reason"],
     ),
     name(Field::Operation, &["Output", "__type"]),
-];
+    number(Field::Latency, &["metrics", "latencyMs"]),
+    name(Field::Guardrail, &["amazon-bedrock-guardrailAction"]),
+    name(Field::Action, &["action"]),
+    name(Field::ServiceTier, &["serviceTier", "type"]),
+    name(Field::ServiceTier, &["service_tier"]),
+    model(&["model"]),
+]);
 
 /// `metadata` of ConverseStream.
-pub(super) const METADATA: &[Path<Field>] = &[usage(Field::Usage, &["usage"])];
+pub(super) static METADATA: Table<Field> = Table::new(&[
+    usage(Field::Usage, &["usage"]),
+    number(Field::Latency, &["metrics", "latencyMs"]),
+    name(Field::ServiceTier, &["serviceTier", "type"]),
+]);
 
 /// `messageStop` of ConverseStream.
-pub(super) const MESSAGE_STOP: &[Path<Field>] = &[name(Field::StopReason, &["stopReason"])];
+pub(super) static MESSAGE_STOP: Table<Field> =
+    Table::new(&[name(Field::StopReason, &["stopReason"])]);
 
 /// `chunk` of InvokeModelWithResponseStream. Its part has at most 1,000,000 bytes before base64.
-pub(super) const CHUNK: &[Path<Field>] = &[Path {
+pub(super) static CHUNK: Table<Field> = Table::new(&[Path {
     field: Field::Bytes,
     keys: &["bytes"],
     limit: 1_400_000,
-}];
+}]);
 
 /// One event of a model's own stream: what is in a `chunk`, or in the `data` of a server-sent event.
-pub(super) const EVENT: &[Path<Field>] = &[
+pub(super) static EVENT: Table<Field> = Table::new(&[
     usage(Field::Measured, &["amazon-bedrock-invocationMetrics"]),
     usage(Field::Usage, &["usage"]),
     usage(Field::Usage, &["message", "usage"]),
@@ -124,7 +153,13 @@ pub(super) const EVENT: &[Path<Field>] = &[
     empty_or_more(Field::Content, &["choices", EACH, "delta", "tool_calls"]),
     name(Field::Error, &["error", "type"]),
     name(Field::Error, &["response", "error", "code"]),
-];
+    name(Field::Guardrail, &["amazon-bedrock-guardrailAction"]),
+    name(Field::ServiceTier, &["service_tier"]),
+    name(Field::ServiceTier, &["response", "service_tier"]),
+    model(&["model"]),
+    model(&["message", "model"]),
+    model(&["response", "model"]),
+]);
 
 /// The longest name that is kept, of a stop reason for example.
 const MAX_NAME: usize = 128;
@@ -136,30 +171,62 @@ impl Tally {
     }
 
     /// Adds what a later event says.
-    pub(super) fn add(&mut self, later: Self) {
+    pub(super) fn add(&mut self, later: &mut Self) {
         self.told = later.told.or(self.told);
         self.measured = later.measured.or(self.measured);
-        self.stop_reason = later.stop_reason.or(self.stop_reason.take());
-        self.exception = self.exception.take().or(later.exception);
+        self.latency = later.latency.or(self.latency);
+        for (text, later) in [
+            (&mut self.stop_reason, &mut later.stop_reason),
+            (&mut self.guardrail, &mut later.guardrail),
+            (&mut self.service_tier, &mut later.service_tier),
+            (&mut self.model, &mut later.model),
+        ] {
+            if !later.is_empty() {
+                mem::swap(text, later);
+            }
+        }
+        if self.exception.is_empty() {
+            mem::swap(&mut self.exception, &mut later.exception);
+        }
         self.unknown_operation |= later.unknown_operation;
         self.begun |= later.begun;
         self.ended |= later.ended;
     }
 
+    /// Forgets everything but the room for it.
+    pub(super) fn reset(&mut self) {
+        let mut room = mem::take(self);
+        let texts = [
+            (&mut self.stop_reason, &mut room.stop_reason),
+            (&mut self.exception, &mut room.exception),
+            (&mut self.guardrail, &mut room.guardrail),
+            (&mut self.service_tier, &mut room.service_tier),
+            (&mut self.model, &mut room.model),
+        ];
+        for (text, room) in texts {
+            room.clear();
+            mem::swap(text, room);
+        }
+    }
+
     /// Notes a value that a scanner found, as it stands in the JSON; `None` if it is too long.
     pub(super) fn found(&mut self, field: Field, value: Option<&[u8]>) {
-        let json = || serde_json::from_slice::<Value>(value?).ok();
-        let number = || count(&json()?);
+        let number = || {
+            let Count(count) = serde_json::from_slice(value?).ok()?;
+            count
+        };
         match field {
             Field::Usage => {
-                if let Some(value) = json() {
-                    self.told = Usage::from_json(&value).or(self.told);
+                let counts = Counts::read(value.unwrap_or_default());
+                self.told = counts.usage.or(self.told);
+                if let Some(tier) = counts.service_tier {
+                    put(&mut self.service_tier, bounded(tier));
                 }
             }
             Field::Measured => {
-                if let Some(value) = json() {
-                    self.measured = Usage::from_json(&value).or(self.measured);
-                }
+                let counts = Counts::read(value.unwrap_or_default());
+                self.measured = counts.usage.or(self.measured);
+                self.latency = counts.latency.or(self.latency);
             }
             Field::Input => self.told.input_tokens = number().or(self.told.input_tokens),
             Field::Output => self.told.output_tokens = number().or(self.told.output_tokens),
@@ -169,11 +236,20 @@ impl Tally {
                     self.told.output_tokens = Some(so_far.saturating_add(part));
                 }
             }
-            Field::StopReason => {
-                if let Some(reason) = value.and_then(text) {
-                    self.stop_reason = Some(reason);
+            Field::Latency => self.latency = self.latency.or(number()),
+            Field::StopReason => put_text(&mut self.stop_reason, value),
+            Field::Guardrail => put_text(&mut self.guardrail, value),
+            Field::Action => {
+                if let Some(name) = value.and_then(text) {
+                    match name.strip_prefix("GUARDRAIL_") {
+                        Some(action) => put(&mut self.guardrail, action),
+                        None if name == "NONE" => put(&mut self.guardrail, &name),
+                        None => {}
+                    }
                 }
             }
+            Field::ServiceTier => put_text(&mut self.service_tier, value),
+            Field::Model => put_text(&mut self.model, value),
             Field::Type => {
                 if let Some(kind) = value.and_then(text) {
                     self.event(&kind);
@@ -187,7 +263,11 @@ impl Tally {
             Field::Begin => self.envelope(true, false),
             Field::End => self.envelope(false, true),
             Field::Other => self.envelope(false, false),
-            Field::Error => self.exception = self.exception.take().or(value.and_then(text)),
+            Field::Error => {
+                if self.exception.is_empty() {
+                    put_text(&mut self.exception, value);
+                }
+            }
             Field::Operation => {
                 let name = value.and_then(text).unwrap_or_default();
                 self.unknown_operation |= name.ends_with("UnknownOperationException");
@@ -221,13 +301,30 @@ impl Tally {
 }
 
 /// At most [`MAX_NAME`] bytes of it.
-pub(super) fn bounded(name: &str) -> String {
+pub(super) fn bounded(name: &str) -> &str {
     let end = name.floor_char_boundary(MAX_NAME);
-    name.get(..end).unwrap_or_default().to_owned()
+    name.get(..end).unwrap_or_default()
 }
 
-fn text(json: &[u8]) -> Option<String> {
-    serde_json::from_slice(json).ok()
+pub(super) fn put(place: &mut String, text: &str) {
+    place.clear();
+    place.push_str(text);
+}
+
+/// Keeps a text, if the value is one.
+fn put_text(place: &mut String, value: Option<&[u8]>) {
+    if let Some(text) = value.and_then(text) {
+        put(place, &text);
+    }
+}
+
+/// The text in a JSON string; nothing is copied if there is no escape in it.
+fn text(json: &[u8]) -> Option<Cow<'_, str>> {
+    let plain = json.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    if plain.contains(&b'\\') {
+        return serde_json::from_slice(json).ok().map(Cow::Owned);
+    }
+    std::str::from_utf8(plain).ok().map(Cow::Borrowed)
 }
 
 const fn usage(field: Field, keys: &'static [&'static str]) -> Path<Field> {
@@ -242,6 +339,11 @@ const fn number(field: Field, keys: &'static [&'static str]) -> Path<Field> {
 
 const fn name(field: Field, keys: &'static [&'static str]) -> Path<Field> {
     let limit = MAX_NAME;
+    Path { field, keys, limit }
+}
+
+const fn model(keys: &'static [&'static str]) -> Path<Field> {
+    let (field, limit) = (Field::Model, 2 * MAX_NAME);
     Path { field, keys, limit }
 }
 

@@ -44,7 +44,15 @@ pub(crate) fn decode(raw: &str) -> Cow<'_, str> {
     if !raw.contains('%') {
         return Cow::Borrowed(raw);
     }
-    let mut out = Vec::with_capacity(raw.len());
+    let mut text = String::with_capacity(raw.len());
+    decode_into(raw, &mut text);
+    Cow::Owned(text)
+}
+
+/// The same, in the room of another text.
+pub(crate) fn decode_into(raw: &str, text: &mut String) {
+    let mut out = std::mem::take(text).into_bytes();
+    out.clear();
     let mut bytes = raw.as_bytes();
     while let Some((&byte, tail)) = bytes.split_first() {
         if let (b'%', [high, low, tail @ ..]) = (byte, tail)
@@ -57,10 +65,10 @@ pub(crate) fn decode(raw: &str) -> Cow<'_, str> {
             bytes = tail;
         }
     }
-    Cow::Owned(match String::from_utf8(out) {
+    *text = match String::from_utf8(out) {
         Ok(text) => text,
         Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-    })
+    };
 }
 
 fn hex(digit: u8) -> Option<u8> {

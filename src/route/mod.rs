@@ -28,6 +28,8 @@ pub use self::operation::Operation;
 
 #[cfg(feature = "observe")]
 pub(crate) use self::check::decode;
+#[cfg(feature = "observe")]
+pub(crate) use self::check::decode_into;
 pub(crate) use self::host::host_value;
 pub(crate) use self::model::check_model;
 #[cfg(feature = "compat")]

@@ -30,6 +30,16 @@ install() {
     command -v openssl >/dev/null || missing+=(openssl)
     "${PYTHON:-python3}" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
     if [ "${#missing[@]}" -gt 0 ]; then apt-get update && apt-get install -y "${missing[@]}"; fi
+    export PROMETHEUS
+    if ! PROMETHEUS=$(command -v prometheus); then
+        # Unpacked and not installed: that would start a service.
+        PROMETHEUS=$home/prometheus/usr/bin/prometheus
+        if [ ! -x "$PROMETHEUS" ]; then
+            apt-get update
+            (cd "$work" && apt-get download prometheus && dpkg-deb -x prometheus_*.deb "$work/prometheus")
+            mkdir -p "$home" && cp -r "$work/prometheus" "$home/"
+        fi
+    fi
     if ! installed "$home/.locked" requirements.txt; then
         "${PYTHON:-python3}" -m venv "$home"
         "$home/bin/pip" install --quiet --require-hashes -r requirements.txt
@@ -101,6 +111,9 @@ serve() {
     start tls listening "$bin/gateway" "${common[@]}" --admin "127.0.0.1:$(free_port)" \
         --tls-cert "$work/ca.pem" --tls-key "$work/key.pem"
     export GATEWAY_TLS=https://localhost:${address##*:} CA=$work/ca.pem NODE_EXTRA_CA_CERTS=$work/ca.pem
+    export SCRAPED_ADMIN=127.0.0.1:$(free_port) SCRAPED_LOG=$work/records.jsonl
+    start scraped listening "$bin/gateway" "${common[@]}" --admin "$SCRAPED_ADMIN" --log-file "$SCRAPED_LOG"
+    export SCRAPED=$address
     start demo listening "$bin/gateway" --listen 127.0.0.1:0 --admin "127.0.0.1:$(free_port)"
     export DEMO=$address DEMO_OUTPUT=$work/demo.out
 }
@@ -126,6 +139,7 @@ client "$PYTHON" openai_sdk.py
 client bash compat.sh
 client "$PYTHON" compat_openai.py
 client "$PYTHON" compat_langchain.py
+client "$PYTHON" prometheus.py
 client node aws4fetch.mjs
 client node aws_sdk.mjs
 client node ai_sdk.mjs

@@ -5,4 +5,5 @@ mod support;
 
 mod answers;
 mod layer;
+mod records;
 mod requests;

@@ -8,7 +8,8 @@ use tower_bedrock::body::{Buffered, RequestBody, ResponseBody, UpstreamBody};
 use tower_bedrock::compat::{self, CompatBody, OpenAiCompat, OpenAiCompatLayer};
 use tower_bedrock::credentials::{Credentials, StoredKey, StoredKeys};
 use tower_bedrock::observe::{
-    self, JsonLines, Observability, ObservabilityLayer, ObservedBody, Ring, Tracing,
+    self, CaptureRequest, CapturedBody, JsonLines, Observability, ObservabilityLayer, ObservedBody,
+    Ring, Tracing,
 };
 use tower_bedrock::rewrite::{self, BedrockPathRewrite, BedrockPathRewriteLayer, Endpoints};
 use tower_bedrock::sign::{self, SigV4Signing, SigV4SigningLayer, SignedBody};
@@ -30,6 +31,8 @@ fn service<S: Send + Sync + Clone + 'static>() {
     shared::<BedrockPathRewrite<S>>();
     shared::<SigV4Signing<S>>();
     shared::<Observability<S>>();
+    shared::<Observability<S, observe::Drain>>();
+    shared::<CaptureRequest<S>>();
     shared::<Upstream<S>>();
 }
 
@@ -39,7 +42,7 @@ fn future<S: Send, B: Send, F: Send>() {
     sent::<compat::ResponseFuture<S, B, F, B>>();
     sent::<sign::ResponseFuture<S, B, F>>();
     sent::<reject::ResponseFuture<F, B>>();
-    sent::<observe::ResponseFuture<F>>();
+    sent::<observe::ResponseFuture<F, B>>();
     sent::<upstream::ResponseFuture<F, B>>();
     shown::<auth::ResponseFuture<S, B, F>>();
     shown::<compat::ResponseFuture<S, B, F, B>>();
@@ -51,6 +54,8 @@ fn request_body<B: Body + Send + Unpin>() {
     sent::<SignedBody<B>>();
     unpin::<RequestBody<B>>();
     unpin::<SignedBody<B>>();
+    sent::<CapturedBody<B>>();
+    unpin::<CapturedBody<B>>();
 }
 
 fn response_body<R: Body + Send + Unpin>() {

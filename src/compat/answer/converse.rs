@@ -7,6 +7,9 @@ use serde_json::value::RawValue;
 
 use super::text::Quoted;
 
+/// A longer name is nobody's.
+const MAX_TIER: usize = 128;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Answer<'a> {
@@ -20,6 +23,8 @@ pub(super) struct Answer<'a> {
     pub(super) service_tier: Option<ServiceTier<'a>>,
     #[serde(borrow)]
     pub(super) additional_model_response_fields: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) metrics: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) trace: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -146,6 +151,14 @@ impl ServiceTier<'_> {
         let kind = self.kind?.decoded();
         known.into_iter().find(|name| *name == kind)
     }
+
+    /// Bedrock's own word, for the record.
+    pub(super) fn said(&self) -> Option<String> {
+        let kind = self.kind?.decoded();
+        (1..=MAX_TIER)
+            .contains(&kind.len())
+            .then(|| kind.into_owned())
+    }
 }
 
 /// The payload of `contentBlockStart`.
@@ -222,6 +235,8 @@ pub(super) struct Metadata<'a> {
     pub(super) usage: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) service_tier: Option<ServiceTier<'a>>,
+    #[serde(borrow)]
+    pub(super) metrics: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) trace: Option<&'a RawValue>,
     #[serde(borrow)]

@@ -104,7 +104,8 @@ pub(super) fn completion(
     if !usage.write(&mut out) {
         out.truncate(before);
     }
-    if let Some(tier) = read.service_tier.and_then(|tier| tier.name()) {
+    let tier = read.service_tier.as_ref();
+    if let Some(tier) = tier.and_then(|tier| tier.name()) {
         out.extend_from_slice(b",\"service_tier\":");
         write_string(tier, &mut out);
     }
@@ -119,6 +120,8 @@ pub(super) fn completion(
     let mut told = Told::default();
     usage.tell(&mut told);
     told.stop_reason = (!reason.is_empty()).then(|| reason.into_owned());
+    told.service_tier = tier.and_then(|tier| tier.said());
+    told.latency = read.metrics.and_then(usage::latency);
     Ok((out, told))
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Usage {
     output: Option<u64>,
     cache_read: Option<u64>,
     cache_write: Option<u64>,
+    /// What of it is kept for an hour.
+    cache_write_1h: Option<u64>,
     total: Option<u64>,
     reasoning: Option<u64>,
 }
@@ -32,6 +34,31 @@ struct Shape {
     cache_read_input_token_count: Count,
     cache_write_input_tokens: Count,
     cache_write_input_token_count: Count,
+    cache_details: Written,
+}
+
+/// How long the cache keeps what was written: the sum of what it keeps for an hour.
+#[derive(Default)]
+struct Written(Option<u64>);
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Detail<'a> {
+    input_tokens: Count,
+    #[serde(borrow)]
+    ttl: Option<&'a RawValue>,
+}
+
+impl<'de> Deserialize<'de> for Written {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        let details: Vec<Detail<'_>> = serde_json::from_str(raw.get()).unwrap_or_default();
+        let for_an_hour = details.iter().filter_map(|detail| {
+            let is_hour = detail.ttl.is_some_and(|ttl| ttl.get() == r#""1h""#);
+            detail.input_tokens.0.filter(|_| is_hour)
+        });
+        Ok(Self(for_an_hour.reduce(u64::saturating_add)))
+    }
 }
 
 impl Usage {
@@ -50,6 +77,7 @@ impl Usage {
                 shape.cache_write_input_tokens,
                 shape.cache_write_input_token_count,
             ),
+            cache_write_1h: shape.cache_details.0,
             total: shape.total_tokens.0,
             reasoning: self.reasoning,
         };
@@ -124,7 +152,20 @@ impl Usage {
         told.output_tokens = self.output;
         told.cache_read_tokens = self.cache_read;
         told.cache_write_tokens = self.cache_write;
+        told.cache_write_1h_tokens = self.cache_write_1h;
+        told.reasoning_tokens = self.reasoning;
     }
+}
+
+/// Converse's `metrics`: how long the model took, in milliseconds.
+pub(super) fn latency(metrics: &RawValue) -> Option<u64> {
+    #[derive(Deserialize, Default)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Metrics {
+        latency_ms: Count,
+    }
+    let metrics: Metrics = serde_json::from_str(metrics.get()).ok()?;
+    metrics.latency_ms.0
 }
 
 /// A number that may be written `28.0`; anything else is none.

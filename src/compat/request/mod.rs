@@ -35,6 +35,7 @@ mod names;
 mod openai;
 mod parts;
 mod path;
+mod place;
 mod reasoning;
 mod replay;
 mod schema;

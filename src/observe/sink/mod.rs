@@ -3,16 +3,28 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use self::queue::Lost;
+pub(super) use self::spans::RequestSpan;
 use super::record::Record;
+use super::trace::{SpanId, TraceId};
 
+mod background;
 mod json_lines;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod queue;
 mod ring;
+mod semconv;
+mod spans;
 mod tracing;
 
+pub use self::background::Background;
 pub use self::json_lines::JsonLines;
+#[cfg(feature = "metrics")]
+pub use self::metrics::{MetricLabel, Metrics};
 pub use self::ring::Ring;
+pub use self::spans::Spans;
 pub use self::tracing::Tracing;
 
 /// Takes the records of requests.
@@ -27,11 +39,21 @@ pub use self::tracing::Tracing;
 pub trait Sink: Send + Sync + 'static {
     /// Takes a record; whoever wants to keep it clones the pointer.
     fn record(&self, record: &Arc<Record>);
+
+    /// Whether it keeps records, or only counts them. One that keeps none is given those too whose
+    /// client has asked by `cf-aig-collect-log` that none be kept.
+    fn keeps_records(&self) -> bool {
+        true
+    }
 }
 
 impl<K: Sink + ?Sized> Sink for Arc<K> {
     fn record(&self, record: &Arc<Record>) {
         K::record(self, record);
+    }
+
+    fn keeps_records(&self) -> bool {
+        K::keeps_records(self)
     }
 }
 
@@ -71,41 +93,84 @@ impl<F> fmt::Debug for FromFn<F> {
 }
 
 /// The sinks of one layer.
-#[derive(Default)]
 pub(super) struct Sinks {
     list: Vec<Arc<dyn Sink>>,
-    panics: AtomicU64,
+    spans: Option<Spans>,
+    panics: Lost,
+}
+
+impl Default for Sinks {
+    fn default() -> Self {
+        Self {
+            list: Vec::new(),
+            spans: None,
+            panics: Lost::new("panicked"),
+        }
+    }
 }
 
 impl Sinks {
     pub(super) fn with(&self, sink: impl Sink) -> Self {
-        let mut list = self.list.clone();
-        list.push(Arc::new(sink));
+        let mut sinks = self.fork();
+        sinks.list.push(Arc::new(sink));
+        sinks
+    }
+
+    pub(super) fn with_spans(&self, spans: Spans) -> Self {
+        let mut sinks = self.fork();
+        sinks.spans = Some(spans);
+        sinks
+    }
+
+    fn fork(&self) -> Self {
         Self {
-            list,
-            panics: AtomicU64::new(self.panics()),
+            list: self.list.clone(),
+            spans: self.spans.clone(),
+            panics: self.panics.fork(),
         }
     }
 
+    /// Nobody wants to know of a request.
     pub(super) fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.list.is_empty() && self.spans.is_none()
     }
 
     pub(super) fn len(&self) -> usize {
         self.list.len()
     }
 
-    pub(super) fn panics(&self) -> u64 {
-        self.panics.load(Ordering::Relaxed)
+    /// The span of a request that begins; a disabled one, unless spans are wanted.
+    pub(super) fn begin(&self, path: &str, parent: Option<(TraceId, SpanId)>) -> RequestSpan {
+        let Some(spans) = &self.spans else {
+            return RequestSpan::none();
+        };
+        catch_unwind(AssertUnwindSafe(|| spans.begin(path, parent))).unwrap_or_else(|_| {
+            self.panics.add(1);
+            RequestSpan::none()
+        })
     }
 
-    /// Gives the record to every sink, whatever the others do.
-    pub(super) fn record(&self, record: Record) {
-        let record = Arc::new(record);
-        for sink in &self.list {
-            if catch_unwind(AssertUnwindSafe(|| sink.record(&record))).is_err() {
-                self.panics.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn panics(&self) -> u64 {
+        self.panics.count()
+    }
+
+    /// Ends the span, and gives the record to every sink, whatever the others do; to those that
+    /// keep records only if it is to be kept.
+    pub(super) fn record(&self, record: &Arc<Record>, is_kept: bool, span: &RequestSpan) {
+        let guarded = |job: &dyn Fn()| {
+            if catch_unwind(AssertUnwindSafe(job)).is_err() {
+                self.panics.add(1);
             }
+        };
+        if self.spans.is_some() {
+            guarded(&|| span.end(record));
+        }
+        for sink in &self.list {
+            guarded(&|| {
+                if is_kept || !sink.keeps_records() {
+                    sink.record(record);
+                }
+            });
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Sink;
 use crate::observe::record::Record;
+use crate::observe::spare;
 
 /// Keeps the latest records in memory. Clones share them.
 #[derive(Clone)]
@@ -60,9 +61,11 @@ impl Sink for Ring {
             None
         };
         records.push_back(Arc::clone(record));
-        // Freed outside of the lock.
+        // Outside of the lock.
         drop(records);
-        drop(oldest);
+        if let Some(oldest) = oldest {
+            spare::give_back(oldest);
+        }
     }
 }
 

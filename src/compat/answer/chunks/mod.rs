@@ -15,7 +15,7 @@ use super::sse::Writer;
 use super::text::Quoted;
 use super::thinking::Thinking;
 use super::tools::Tools;
-use super::usage::Usage;
+use super::usage::{self, Usage};
 use crate::compat::error::OpenAiError;
 use crate::compat::plan::Plan;
 use crate::context::Told;
@@ -42,6 +42,8 @@ pub struct Chunks {
     /// The last chunk, which waits for what `metadata` adds to it.
     last: Option<BytesMut>,
     told: Told,
+    /// Events in which the model says something.
+    contents: u64,
     failed: Option<OpenAiError>,
 }
 
@@ -82,6 +84,7 @@ impl Chunks {
             usage: Usage::default(),
             last: None,
             told: Told::default(),
+            contents: 0,
             failed: None,
         }
     }
@@ -141,10 +144,17 @@ impl Chunks {
         told
     }
 
+    /// How many events there were in which the model says something, and whether its message is
+    /// over.
+    pub(in crate::compat) fn progress(&self) -> (u64, bool) {
+        (self.contents, self.place == Place::After)
+    }
+
     fn translate(&mut self, frame: &Frame, out: &mut BytesMut) -> Result<(), OpenAiError> {
         if self.place == Place::Within
             && let Some((index, text)) = event::text_at_a_glance(frame)
         {
+            self.contents += 1;
             self.enter(index);
             self.say(text, out);
             return Ok(());
@@ -154,7 +164,10 @@ impl Chunks {
         match event {
             "messageStart" if is_within => self.begin(out),
             "contentBlockStart" if is_within => self.start(read(frame)?, out),
-            "contentBlockDelta" if is_within => self.delta(read(frame)?, out)?,
+            "contentBlockDelta" if is_within => {
+                self.contents += 1;
+                self.delta(read(frame)?, out)?;
+            }
             "contentBlockStop" if is_within => {
                 let stop: BlockStop = read(frame)?;
                 self.stop_block(stop.content_block_index, out);
@@ -240,6 +253,9 @@ impl Chunks {
         if let Some(usage) = metadata.usage {
             self.usage.read(usage);
         }
+        let tier = metadata.service_tier.as_ref();
+        self.told.service_tier = tier.and_then(|tier| tier.said());
+        self.told.latency = metadata.metrics.and_then(usage::latency);
         if self.place != Place::After {
             return;
         }
@@ -250,7 +266,7 @@ impl Chunks {
         };
         self.send_last(extras, out);
         if self.usage_is_due {
-            let tier = metadata.service_tier.as_ref().and_then(|tier| tier.name());
+            let tier = tier.and_then(|tier| tier.name());
             self.usage_is_due = !self.writer.usage(&self.usage, tier, extras, out);
         }
     }

@@ -190,18 +190,26 @@ fn functions_get_one_function_call() {
 
 #[test]
 fn the_record_is_told() {
-    let usage = json!({"inputTokens": 11, "outputTokens": 5, "totalTokens": 116, "cacheReadInputTokens": 80, "cacheWriteInputTokens": 20});
+    let usage = json!({"inputTokens": 11, "outputTokens": 5, "totalTokens": 116, "cacheReadInputTokens": 80, "cacheWriteInputTokens": 20,
+        "cacheDetails": [{"ttl": "1h", "inputTokens": 8}, {"ttl": "5m", "inputTokens": 12}, {"ttl": "1h", "inputTokens": 1}]});
     let expected = Told {
         input_tokens: Some(11),
         output_tokens: Some(5),
         cache_read_tokens: Some(80),
         cache_write_tokens: Some(20),
+        cache_write_1h_tokens: Some(9),
+        reasoning_tokens: None,
+        latency: Some(7),
         stop_reason: Some("stop_sequence".to_owned()),
+        service_tier: Some("reserved".to_owned()),
         fault: None,
         is_cut: false,
     };
     let mut answer = answer(&json!([{"text": "a"}]), "stop_sequence");
     answer["usage"] = usage.clone();
+    let (metrics, tier) = (json!({"latencyMs": 7}), json!({"type": "reserved"}));
+    answer["metrics"] = metrics.clone();
+    answer["serviceTier"] = tier.clone();
     let (_, told) = completion(answer.to_string().as_bytes(), &plan(), "1", 7).unwrap();
     assert_eq!(told, expected);
 
@@ -218,7 +226,14 @@ fn the_record_is_told() {
         push(&mut chunks, start()).unwrap();
         assert_eq!(chunks.told(), Told::default());
         push(&mut chunks, stop("stop_sequence")).unwrap();
-        push(&mut chunks, ("metadata", json!({ "usage": usage }))).unwrap();
+        push(
+            &mut chunks,
+            (
+                "metadata",
+                json!({ "usage": usage, "metrics": metrics, "serviceTier": tier }),
+            ),
+        )
+        .unwrap();
         assert_eq!(chunks.told(), expected);
     }
 }

@@ -1,0 +1,95 @@
+//! What a request costs, and the headers that say so.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::asked::Asked;
+use super::cost::{self, Cost, Custom, Prices};
+use super::observation::{Answer, Observation};
+use super::place::Place;
+use super::reader::Reading;
+use crate::route::decode;
+
+const TOKENS_IN: HeaderName = HeaderName::from_static("x-bedrock-usage-tokens-in");
+const TOKENS_OUT: HeaderName = HeaderName::from_static("x-bedrock-usage-tokens-out");
+const CACHE_READ: HeaderName = HeaderName::from_static("x-bedrock-usage-tokens-cache-read");
+const CACHE_WRITE: HeaderName = HeaderName::from_static("x-bedrock-usage-tokens-cache-write");
+const COST: HeaderName = HeaderName::from_static("x-bedrock-usage-cost");
+
+/// Whether the price is the client's own, and the price. Only what the upstream did costs.
+pub(super) fn bill(
+    prices: &Prices,
+    asked: &mut Asked,
+    answer: Option<&Answer>,
+    place: &Place<'_>,
+    model: Option<&str>,
+    reading: &Reading<'_>,
+) -> (bool, Option<Cost>) {
+    let json = asked.custom_cost.as_ref();
+    let custom = json.and_then(|json| Custom::read(json.as_bytes(), &mut asked.ignored));
+    // Said once.
+    asked.custom_cost = None;
+    let is_served =
+        answer.is_some_and(|answer| answer.rejection.is_none() && answer.status.is_success());
+    if !is_served {
+        return (false, None);
+    }
+    if let Some(cost) = custom.and_then(|custom| custom.cost(&reading.usage)) {
+        return (true, Some(cost));
+    }
+    let asked = cost::Asked {
+        model,
+        told: reading.model,
+        region: place.region,
+        is_mantle: place.is_mantle,
+        service_tier: reading.service_tier,
+    };
+    (false, prices.cost(&asked, &reading.usage))
+}
+
+impl Observation {
+    /// Says in the head of an answer what it cost, and why.
+    pub(super) fn write_usage(&mut self, headers: &mut HeaderMap) {
+        let Some(answer) = &mut self.answer else {
+            return;
+        };
+        let Some(mut reader) = answer.reader.take() else {
+            return;
+        };
+        let reading = reader.finish().in_all(&self.context);
+        let place = Place::of(&self.context);
+        // What is ignored is named in the record, which asks again.
+        let mut asked = Asked {
+            custom_cost: self
+                .asked
+                .as_ref()
+                .and_then(|asked| asked.custom_cost.clone()),
+            ..Asked::default()
+        };
+        let model = place.raw_model.map(decode);
+        let (_, cost) = bill(
+            &self.settings.prices,
+            &mut asked,
+            Some(answer),
+            &place,
+            model.as_deref(),
+            &reading,
+        );
+        let usage = &reading.usage;
+        for (name, count) in [
+            (TOKENS_IN, usage.tokens_in()),
+            (TOKENS_OUT, usage.output_tokens),
+            (CACHE_READ, usage.cache_read_tokens),
+            (CACHE_WRITE, usage.cache_write_tokens),
+        ] {
+            headers.remove(&name);
+            if let Some(count) = count {
+                let _ = headers.try_insert(name, count.into());
+            }
+        }
+        headers.remove(COST);
+        if let Some(Ok(cost)) = cost.map(|cost| HeaderValue::try_from(cost.to_string())) {
+            let _ = headers.try_insert(COST, cost);
+        }
+        answer.reader = Some(reader);
+    }
+}

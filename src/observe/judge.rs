@@ -1,0 +1,88 @@
+//! How a request ended, and what is said of it.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use super::observation::{Answer, End};
+use super::reader::Reading;
+use super::record::Outcome;
+use crate::context::Context;
+
+const ERRORTYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+
+/// The longest text of an upstream's header that is kept.
+const MAX_TEXT: usize = 256;
+
+/// What the upstream was seen to do wrong weighs more than that the client then left.
+pub(super) fn judge<'a>(
+    context: &'a Context,
+    answer: Option<&'a Answer>,
+    reading: &Reading<'a>,
+    end: End,
+) -> (Outcome, Option<Cow<'a, str>>) {
+    let rejection = match answer {
+        Some(answer) => answer.rejection.as_deref(),
+        None => context.rejection(),
+    };
+    if let Some(rejection) = rejection {
+        let outcome = match rejection.kind().is_upstream() {
+            true => Outcome::UpstreamError,
+            false => Outcome::Refused,
+        };
+        return (outcome, Some(rejection.text().into()));
+    }
+    let Some(answer) = answer else {
+        return match end {
+            End::Dropped => (Outcome::ClientDisconnect, None),
+            End::Whole | End::Failed => (
+                Outcome::UpstreamError,
+                Some("the inner service failed".into()),
+            ),
+        };
+    };
+    let cut = |text: &'static str| (Outcome::UpstreamCut, Some(text.into()));
+    // What was made of such an answer may have an error's status.
+    if reading.is_cut && reading.exception.is_none() {
+        return cut("the upstream's answer ended before it was complete");
+    }
+    let fault: Option<Cow<'a, str>> =
+        if let Some(fault) = reading.exception.or(answer.fault.as_deref()) {
+            Some(fault.into())
+        } else if reading.unknown_operation {
+            Some("UnknownOperationException".into())
+        } else {
+            reading.broken.map(|(error, _)| error.to_string().into())
+        };
+    if fault.is_some() {
+        return (Outcome::UpstreamError, fault);
+    }
+    match end {
+        End::Failed => cut("the upstream's answer broke off"),
+        End::Dropped if !answer.is_served() => (Outcome::ClientDisconnect, None),
+        End::Whole | End::Dropped if answer.is_short() => {
+            cut("the upstream's answer is shorter than announced")
+        }
+        End::Whole | End::Dropped if reading.truncated => {
+            cut("the upstream's answer ended before it was complete")
+        }
+        End::Whole | End::Dropped => (Outcome::Complete, None),
+    }
+}
+
+/// The name of the error that an upstream answers with.
+pub(super) fn fault(status: StatusCode, headers: &HeaderMap) -> String {
+    let errortype = headers.get(ERRORTYPE).and_then(text).and_then(|text| {
+        // `namespace#Name:http://…` in some answers.
+        let name = text.split(':').next()?;
+        let name = name.rsplit('#').next()?;
+        Some(name.to_owned()).filter(|name| !name.is_empty())
+    });
+    errortype.unwrap_or_else(|| status.to_string())
+}
+
+/// The beginning of a header's value, if it is text.
+pub(super) fn text(value: &HeaderValue) -> Option<&str> {
+    let text = value.to_str().ok()?;
+    text.get(..text.len().min(MAX_TEXT))
+}

@@ -1,0 +1,248 @@
+//! What the record says of the price.
+
+use super::*;
+use tower_bedrock::observe::{Cost, Price, Prices};
+
+const MILLION: &str = r#"{"usage":{"inputTokens":1000000,"outputTokens":1000000}}"#;
+
+fn path(region: &str, model: &str) -> String {
+    format!("/v1/acme/prod/aws-bedrock/bedrock-runtime/{region}/model/{model}/converse")
+}
+
+/// The record of a million tokens in and a million out, by a stack that knows the path.
+fn record(layer: ObservabilityLayer, uri: &str, answer: &'static str) -> Arc<Record> {
+    let ring = Ring::new(1);
+    let inner = service_fn(move |_: Request<Empty<Bytes>>| async move {
+        Ok::<_, Infallible>(json(Script::new([data(answer)])))
+    });
+    let layer = layer.with_sink(ring.clone());
+    let service = layer.layer(BedrockPathRewriteLayer::new().layer(inner));
+    let response = now(tower::ServiceExt::oneshot(service, post(uri))).unwrap();
+    let _ = now(response.into_body().collect());
+    only(&ring)
+}
+
+fn usd(layer: ObservabilityLayer, uri: &str) -> Option<f64> {
+    record(layer, uri, MILLION).cost.map(Cost::as_usd)
+}
+
+#[test]
+fn by_the_nearest_name() {
+    for (region, model, expected) in [
+        ("us-east-1", "amazon.nova-lite-v1%3A0", Some(0.3)),
+        ("us-east-1", "us.amazon.nova-lite-v1%3A0", Some(0.3)),
+        // Dearer under its own name.
+        ("eu-west-1", "eu.amazon.nova-lite-v1%3A0", Some(0.39)),
+        (
+            "us-east-1",
+            "us.anthropic.claude-haiku-4-5-20251001-v1%3A0",
+            Some(6.6),
+        ),
+        (
+            "us-east-1",
+            "global.anthropic.claude-haiku-4-5-20251001-v1%3A0",
+            Some(6.0),
+        ),
+        ("us-east-1", "amazon.nova-lite-v1%3A0%3A300k", Some(0.3)),
+        ("us-gov-west-1", "openai.gpt-oss-120b-1%3A0", Some(0.9)),
+        (
+            "us-east-1",
+            "arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fus.amazon.nova-lite-v1%3A0",
+            Some(0.3),
+        ),
+        (
+            "us-east-1",
+            "arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Aapplication-inference-profile%2Fnova",
+            None,
+        ),
+        ("us-east-1", "amazon.nova-lite", None),
+        ("us-east-1", "vendor.unheard-of-v1%3A0", None),
+        ("us-east-1", "amazon.rerank-v1%3A0", None),
+    ] {
+        let path = path(region, model);
+        assert_eq!(
+            usd(ObservabilityLayer::new(), &path),
+            expected,
+            "{region} {model}"
+        );
+    }
+    let own = "https://bedrock-runtime.us-gov-west-1.amazonaws.com/model/openai.gpt-oss-120b-1%3A0/converse";
+    let record = record_of(post(own), json(Script::new([data(MILLION)])));
+    assert_eq!(record.cost.unwrap().as_usd(), 0.9);
+}
+
+#[test]
+fn by_tier_and_length_and_cache() {
+    for (model, usage, cost) in [
+        (
+            "amazon.nova-pro-v1%3A0",
+            r#"{"serviceTier":{"type":"flex"},"usage":{"inputTokens":1000000,"outputTokens":0}}"#,
+            "0.4",
+        ),
+        (
+            "amazon.nova-pro-v1%3A0",
+            r#"{"serviceTier":{"type":"priority"},"usage":{"inputTokens":1000000,"outputTokens":0}}"#,
+            "1.4",
+        ),
+        (
+            "anthropic.claude-sonnet-4-5-20250929-v1%3A0",
+            r#"{"usage":{"inputTokens":100000,"outputTokens":0,"cacheReadInputTokens":100000}}"#,
+            "0.33",
+        ),
+        (
+            "anthropic.claude-sonnet-4-5-20250929-v1%3A0",
+            r#"{"usage":{"inputTokens":100000,"outputTokens":0,"cacheReadInputTokens":100001}}"#,
+            "0.6600006",
+        ),
+        (
+            "anthropic.claude-sonnet-4-5-20250929-v1%3A0",
+            r#"{"usage":{"inputTokens":0,"outputTokens":0,"cacheWriteInputTokens":100,"cacheDetails":[{"ttl":"1h","inputTokens":40}]}}"#,
+            "0.000465",
+        ),
+    ] {
+        let record = record(ObservabilityLayer::new(), &path("us-east-1", model), usage);
+        assert_eq!(record.cost.unwrap().to_string(), cost, "{usage}");
+    }
+}
+
+#[test]
+fn a_program_sets_prices_of_its_own() {
+    let arn = "arn:aws:bedrock:us-east-1:1:application-inference-profile/nova";
+    let at_arn = path("us-east-1", &arn.replace(':', "%3A").replace('/', "%2F"));
+    let price = || Price::per_million(1.0, 2.0).unwrap();
+    let own = |prices: Prices| ObservabilityLayer::new().with_prices(prices);
+    let nova = path("us-east-1", "amazon.nova-lite-v1%3A0");
+
+    let prices = Prices::bundled().with_price(arn, price()).with_price(
+        "amazon.nova-lite-v1:0",
+        Price::per_million(0.0, 0.0).unwrap(),
+    );
+    assert_eq!(usd(own(prices.clone()), &at_arn), Some(3.0));
+    assert_eq!(usd(own(prices), &nova), Some(0.0));
+    let prices = Prices::bundled().with_price_of(arn, "us.amazon.nova-pro-v1:0");
+    assert_eq!(usd(own(prices), &at_arn), Some(4.0));
+    assert_eq!(usd(own(Prices::none()), &nova), None);
+
+    let table = "in 7 out 1 = amazon.nova-lite-v1:0\nin 9 out 1 = eu-west-1/amazon.nova-lite-v1:0";
+    let prices = Prices::from_table(table).unwrap();
+    assert_eq!(prices.len(), 2);
+    assert_eq!(usd(own(prices.clone()), &nova), Some(8.0));
+    let there = path("eu-west-1", "amazon.nova-lite-v1%3A0");
+    assert_eq!(usd(own(prices), &there), Some(10.0));
+    assert!(Prices::from_table("seven").is_err());
+    assert!(Prices::bundled().len() > 300);
+
+    // By the name that an answer of the OpenAI-compatible API tells.
+    let answer = r#"{"model":"ours","usage":{"prompt_tokens":1000000,"completion_tokens":0}}"#;
+    let compat = "/v1/acme/prod/compat/chat/completions";
+    let prices = Prices::bundled().with_price("ours", price());
+    let (response, ring) = ask_of(own(prices), post(compat), json(Script::new([data(answer)])));
+    let _ = now(response.into_body().collect());
+    let record = only(&ring);
+    assert_eq!(record.cost.unwrap().as_usd(), 1.0);
+    assert_eq!(record.model.as_deref(), Some("ours"));
+}
+
+#[test]
+fn the_model_of_mantle_is_in_its_answer() {
+    let answer =
+        r#"{"model":"openai.gpt-oss-20b","usage":{"prompt_tokens":1000000,"completion_tokens":0}}"#;
+    let uri = "/v1/acme/prod/aws-bedrock/bedrock-mantle/us-east-1/v1/chat/completions";
+    let record = record(ObservabilityLayer::new(), uri, answer);
+    assert_eq!(record.model.as_deref(), Some("openai.gpt-oss-20b"));
+    assert!(record.cost.is_some());
+    assert_eq!(record.operation, Some("ChatCompletions"));
+}
+
+#[test]
+fn a_price_of_the_clients_own() {
+    let request = |json: &str| {
+        let request = Request::post(
+            "https://bedrock-runtime.us-east-1.amazonaws.com/model/amazon.nova-lite-v1%3A0/converse",
+        );
+        let request = request.header("cf-aig-custom-cost", json);
+        request.body(Empty::<Bytes>::new()).unwrap()
+    };
+    for (json_text, cost, is_custom, ignored) in [
+        (r#"{"total_cost":1.5}"#, "1.5", true, 0),
+        (
+            r#"{"per_token_in":0.000001,"per_token_out":0.000002}"#,
+            "0.000016",
+            true,
+            0,
+        ),
+        (r#"{"total_cost":-1}"#, "0.00000144", false, 1),
+        (r#"{"total_cost":NaN}"#, "0.00000144", false, 1),
+        (r#"{"total_cost":1e300}"#, "0.00000144", false, 1),
+        (r#"{"per_token_in":"1"}"#, "0.00000144", false, 2),
+        ("free", "0.00000144", false, 1),
+    ] {
+        let answer = json(Script::new([data(
+            r#"{"usage":{"inputTokens":8,"outputTokens":4}}"#,
+        )]));
+        let record = record_of(request(json_text), answer);
+        assert_eq!(record.cost.unwrap().to_string(), cost, "{json_text}");
+        assert_eq!(record.custom_cost, is_custom, "{json_text}");
+        assert_eq!(
+            record.ignored.len(),
+            ignored,
+            "{json_text}: {:?}",
+            record.ignored
+        );
+    }
+    // What Bedrock refuses costs nothing that is known.
+    let refused = Response::builder()
+        .status(400)
+        .body(Script::new([]))
+        .unwrap();
+    let record = record_of(request(r#"{"total_cost":1.5}"#), refused);
+    assert_eq!((record.cost, record.custom_cost), (None, false));
+}
+
+/// Every price of the file that the table was made from is found, and is that price.
+#[test]
+fn every_price_as_in_the_file() {
+    let Some(folder) = support::shared() else {
+        return;
+    };
+    let file = folder.join("prices/litellm-bedrock-prices.json");
+    let json: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    const THOUSAND: &str = r#"{"usage":{"inputTokens":1000,"outputTokens":1000}}"#;
+    let (mut compared, mut unknown) = (0, 0);
+    for (key, facts) in json["models"].as_object().unwrap() {
+        let (region, model) = match key.strip_prefix("bedrock/").unwrap_or(key).split_once('/') {
+            None => ("us-east-1", key.strip_prefix("bedrock/").unwrap_or(key)),
+            Some((region, model)) if key.starts_with("bedrock/") => (region, model),
+            Some(_) => continue,
+        };
+        // Capacity that is bought by the hour has the region `*` or a further part; Anthropic's own
+        // platform is no region.
+        let is_region = region.ends_with(|last: char| last.is_ascii_digit());
+        if model.contains('/') || !is_region {
+            continue;
+        }
+        let rate = |name: &str| facts[name].as_f64();
+        let is_by_token = facts.as_object().unwrap().iter().all(|(name, price)| {
+            !name.starts_with("input_cost_per_")
+                || name.starts_with("input_cost_per_token")
+                || price.as_f64() == Some(0.0)
+                || price.as_f64() == rate("input_cost_per_token")
+        });
+        let rates = rate("input_cost_per_token").zip(rate("output_cost_per_token"));
+        let expected = rates.filter(|(input, output)| is_by_token && input + output > 0.0);
+        let uri = path(region, &model.replace(':', "%3A"));
+        let record = record(ObservabilityLayer::new(), &uri, THOUSAND);
+        let got = record.cost.map(|cost| cost.picodollars());
+        let expected = expected.map(|(input, output)| ((input + output) * 1e15).round() as u64);
+        if expected.is_some() {
+            assert_eq!(got, expected, "{key}");
+            compared += 1;
+        } else {
+            assert_eq!(got, None, "{key}");
+            unknown += 1;
+        }
+    }
+    println!("{compared} prices as in the file, {unknown} models without a price for tokens");
+    assert!(compared > 400, "{compared}");
+}
