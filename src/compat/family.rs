@@ -166,23 +166,25 @@ pub(super) enum Schemas {
 impl Family {
     /// The family of the model `id`: what its id says, or else one that takes everything.
     pub(super) fn of(id: &str) -> &'static Self {
-        let name = name(id);
-        let known = FAMILIES.iter().find(|family| family.has(name));
+        // Where the key may begin: at the vendor, or at what is after a dot.
+        let mut parts = [""; 4];
+        let mut rest = name(id);
+        for part in &mut parts {
+            *part = rest;
+            rest = rest.split_once('.').map_or("", |(_, rest)| rest);
+        }
+        let known = FAMILIES
+            .iter()
+            .find(|family| parts.iter().any(|part| family.begins(part)));
         known.unwrap_or(&ANY)
     }
 }
 
 impl Family {
-    /// Whether the model `name` is one of these: it, or a part of it after a dot, begins with the
-    /// key, and is of no other version.
-    fn has(&self, name: &str) -> bool {
-        let dots = name.bytes().enumerate().filter(|(_, byte)| *byte == b'.');
-        let starts = std::iter::once(0).chain(dots.map(|(at, _)| at + 1));
-        let mut parts = starts.filter_map(|at| name.get(at..));
-        parts.any(|part| {
-            part.strip_prefix(self.key)
-                .is_some_and(|rest| self.is_followed_by(rest))
-        })
+    /// Whether `part` of a model's name begins with the key, and is of no other version.
+    fn begins(&self, part: &str) -> bool {
+        part.strip_prefix(self.key)
+            .is_some_and(|rest| self.is_followed_by(rest))
     }
 
     /// `claude-opus-4-10` is no `claude-opus-4`; a longer number is a date.
