@@ -70,7 +70,7 @@ pub(crate) fn answer() -> Bytes {
     answer.to_string().into()
 }
 
-/// An agent at work: 20 messages, 10 tools.
+/// A conversation with many calls: 20 messages, 10 tools.
 pub(crate) fn history() -> Bytes {
     let mut messages = vec![json!({"role": "system", "content": INSTRUCTIONS})];
     for turn in 0..5 {
