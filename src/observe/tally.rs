@@ -25,6 +25,9 @@ pub(super) struct Tally {
     pub(super) service_tier: String,
     pub(super) model: String,
     pub(super) unknown_operation: bool,
+    /// Tokens of the answer as its beginning names them: one, mostly, whatever it will have. It
+    /// counts if the message ended and nothing else was said.
+    at_start: Option<u64>,
     /// A message was begun, or ended, in a format that says so.
     pub(super) begun: bool,
     pub(super) ended: bool,
@@ -37,6 +40,8 @@ pub(super) struct Tally {
 pub(super) enum Field {
     /// An object of counts.
     Usage,
+    /// The same, at the start of a message.
+    Start,
     /// The same, measured by Bedrock.
     Measured,
     /// A count of tokens.
@@ -120,7 +125,7 @@ pub(super) static CHUNK: Table<Field> = Table::new(&[Path {
 pub(super) static EVENT: Table<Field> = Table::new(&[
     usage(Field::Measured, &["amazon-bedrock-invocationMetrics"]),
     usage(Field::Usage, &["usage"]),
-    usage(Field::Usage, &["message", "usage"]),
+    usage(Field::Start, &["message", "usage"]),
     usage(Field::Usage, &["metadata", "usage"]),
     usage(Field::Usage, &["response", "usage"]),
     number(Field::Input, &["inputTextTokenCount"]),
@@ -167,7 +172,12 @@ const MAX_NAME: usize = 128;
 impl Tally {
     /// Bedrock's word first, then the model's.
     pub(super) fn usage(&self) -> Usage {
-        self.measured.or(self.told)
+        let usage = self.measured.or(self.told);
+        let at_start = self.at_start.filter(|_| self.ended);
+        Usage {
+            output_tokens: usage.output_tokens.or(at_start),
+            ..usage
+        }
     }
 
     /// Adds what a later event says.
@@ -189,6 +199,7 @@ impl Tally {
             mem::swap(&mut self.exception, &mut later.exception);
         }
         self.unknown_operation |= later.unknown_operation;
+        self.at_start = later.at_start.or(self.at_start);
         self.begun |= later.begun;
         self.ended |= later.ended;
     }
@@ -222,6 +233,11 @@ impl Tally {
                 if let Some(tier) = counts.service_tier {
                     put(&mut self.service_tier, bounded(tier));
                 }
+            }
+            Field::Start => {
+                let mut usage = Counts::read(value.unwrap_or_default()).usage;
+                self.at_start = usage.output_tokens.take().or(self.at_start);
+                self.told = usage.or(self.told);
             }
             Field::Measured => {
                 let counts = Counts::read(value.unwrap_or_default());

@@ -173,6 +173,25 @@ fn the_stream_of_invoke() {
     assert_eq!(record.bytes_unread, None);
 }
 
+/// What the beginning of a message says of its length is no count of it, unless it is all that a
+/// message has to say.
+#[test]
+fn the_start_of_a_message_does_not_count_its_tokens() {
+    let start = |output: u64| {
+        chunk(&format!(
+            r#"{{"type":"message_start","message":{{"usage":{{"input_tokens":9,"output_tokens":{output}}}}}}}"#
+        ))
+    };
+    let cut = read_stream(&start(1));
+    assert_eq!((cut.tokens_in, cut.tokens_out), (Some(9), None));
+    assert_eq!(cut.outcome, Outcome::UpstreamCut);
+    // A guardrail has let nothing through.
+    let blocked = [start(0), chunk(r#"{"type":"message_stop"}"#)].concat();
+    let blocked = read_stream(&blocked);
+    assert_eq!((blocked.tokens_in, blocked.tokens_out), (Some(9), Some(0)));
+    assert_eq!(blocked.outcome, Outcome::Complete);
+}
+
 #[test]
 fn a_stream_cut_at_every_byte() {
     let wire = frames().concat();
