@@ -150,6 +150,7 @@ impl Rejection {
     }
 
     /// A method that is not answered; `allow` is.
+    #[cfg(any(feature = "compat", test))]
     pub(crate) fn method(allow: Method) -> Self {
         let text = format!("this path answers {allow} only");
         let mut rejection = Self::new(RejectionKind::MethodNotAllowed, text);
