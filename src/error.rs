@@ -1,4 +1,10 @@
 //! What can be wrong with a configuration.
+//!
+//! ```
+//! let error = tower_bedrock::auth::BearerTokens::new([""]).unwrap_err();
+//! assert_eq!(error.setting(), "tokens");
+//! println!("{error}"); // the setting and the problem, never the value
+//! ```
 
 use std::borrow::Cow;
 use std::error::Error;

@@ -30,6 +30,37 @@
 //! # let _: Gateway = gateway;
 //! # Ok(()) }
 //! ```
+//! Below a prefix, for two regions, without the clients' own keys, and with shorter patience:
+//! ```
+//! use std::time::Duration;
+//! use tower_bedrock::auth::BearerTokens;
+//! use tower_bedrock::credentials::Credentials;
+//! use tower_bedrock::{ClientCredentials, Gateway, Policy, RouteConfig, Timeouts};
+//!
+//! # fn main() -> Result<(), tower_bedrock::ConfigError> {
+//! let policy = Policy::new()
+//!     .with_client_credentials(ClientCredentials::Refuse)
+//!     .with_regions(["us-east-1", "eu-central-1"])?;
+//! let gateway = Gateway::builder()
+//!     .authenticate(BearerTokens::new(["s3cret"])?)
+//!     .credentials(Credentials::new("AKIDEXAMPLE", "secret")?)
+//!     .routes(RouteConfig::new().with_prefix("/ai")?)
+//!     .policy(policy)
+//!     .timeouts(Timeouts { first_byte: Some(Duration::from_secs(20)), ..Timeouts::default() })
+//!     .build()?;
+//! # let _: Gateway = gateway;
+//! // Someone has to be let in.
+//! assert!(Gateway::builder().build().is_err());
+//! # Ok(()) }
+//! ```
+//!
+//! # Deployment caveats
+//! It is a service, not a server: listening, TLS, limits on connections and heads, and graceful
+//! shutdown are those of the server around it; `examples/gateway` shows all of them. What is around
+//! it must not touch the answers of streams: no compression, no buffering.
+//!
+//! # Limitations
+//! No caching, limits or retries; `tower`'s own fit in where the stack is built by hand.
 
 use std::convert::Infallible;
 use std::fmt;

@@ -14,6 +14,13 @@
 //! # Order
 //! Inside [`ObservabilityLayer`](crate::observe), outside everything else of this crate.
 //!
+//! # Deployment caveats
+//! Tokens travel as they are, so TLS belongs in front of this layer. It removes the token from the
+//! request, but what stands outside of it, an access log say, sees the header as it came:
+//! `tower_http::sensitive_headers` hides it there. A path is parsed as this layer sees it: a router
+//! that strips its prefix is right, behind any other
+//! [`RouteConfig::with_prefix`](crate::RouteConfig::with_prefix) is needed.
+//!
 //! # Cancellation
 //! If the future is dropped while an [`Authenticate`] of yours is waiting, that wait is dropped
 //! with it, and so is the inner service that was held ready.
@@ -63,6 +70,12 @@
 //! }
 //! let layer = GatewayAuthLayer::new(Database);
 //! ```
+//!
+//! # Limitations
+//! There are no sessions, scopes or expiry: a token is known or it is not, and what its holder may
+//! do is the [`Policy`](crate::Policy) of the [`Principal`]. Tokens are compared
+//! by their SHA-256, all of a gateway's on every request: thousands belong behind an
+//! [`Authenticate`] of your own.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -6,6 +6,26 @@
 //! | [`RequestBody`] | [`Buffered`], or the caller's body untouched | layers that buffer some requests only |
 //! | [`UpstreamBody`] | [`Buffered`], or any body behind one box | the ready-made client |
 //! | [`ResponseBody`] | the inner service's body, or bytes of our own | every layer that can refuse |
+//!
+//! All of them keep trailers, tell [`size_hint`](http_body::Body::size_hint) as well as what they
+//! hold does, and give `Bytes` that nobody has copied. A request body of any type comes in:
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http_body::Body;
+//! use tower_bedrock::body::{Buffered, RequestBody, UpstreamBody};
+//!
+//! let held = Buffered::from(Bytes::from_static(b"{}"));
+//! assert_eq!(held.size_hint().exact(), Some(2));
+//! let again = held.clone(); // of the handle, not of the bytes
+//! assert_eq!(again.len(), 2);
+//!
+//! // What is held can be sent twice; what streams through cannot.
+//! let held = RequestBody::<http_body_util::Empty<Bytes>>::from(held);
+//! let streamed = RequestBody::stream(http_body_util::Empty::<Bytes>::new());
+//! assert!(held.try_clone().is_some() && streamed.try_clone().is_none());
+//! let upstream = UpstreamBody::from(held);
+//! ```
 
 use std::error::Error;
 use std::fmt;

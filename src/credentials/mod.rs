@@ -4,6 +4,63 @@
 //! ([`KeyChoice`](crate::context::KeyChoice)); getting at its secret may take time and is a
 //! [`ProvideCredentials`]. Ready-made: [`Credentials`] themselves, always the same, and
 //! [`StoredKeys`], one or more per gateway with aliases.
+//!
+//! 1. Secrets are shown by nothing: not by `Debug`, not by an error. They are wiped when the last
+//!    copy is dropped.
+//! 2. A provider is asked for every request, so what it gives may rotate at any time. A warm cache
+//!    answers in [`credentials_now`](ProvideCredentials::credentials_now), which costs no box.
+//! 3. A provider that fails refuses the request:
+//!    [`Rejection::credentials_unavailable`](crate::Rejection::credentials_unavailable) is 502 with
+//!    code 2049, its cause for the log alone.
+//!
+//! # Cancellation
+//! If the request's future is dropped while a provider waits, so is the provider's: what others
+//! wait for too belongs in a task of its own.
+//!
+//! # Examples
+//! Two keys for one gateway, of which clients choose by `cf-aig-byok-alias`:
+//! ```
+//! use tower_bedrock::credentials::{Credentials, StoredKey, StoredKeys};
+//!
+//! # fn main() -> Result<(), tower_bedrock::ConfigError> {
+//! let pair = Credentials::new("AKIDEXAMPLE", "secret")?;
+//! let keys = StoredKeys::new()
+//!     .with_key("acme", "prod", "default", StoredKey::new(pair, "us-east-1")?)?
+//!     .with_key("acme", "prod", "europe", StoredKey::from_json(
+//!         r#"{"apiKey": "bedrock-api-key-abc", "region": "eu-central-1"}"#,
+//!     )?)?;
+//! assert!(!format!("{keys:?}").contains("secret"));
+//! assert!(Credentials::new("AKIDEXAMPLE", "secret\n").is_err());
+//! # Ok(()) }
+//! ```
+//! Keys that live elsewhere:
+//! ```
+//! use http::request::Parts;
+//! use tower_bedrock::credentials::{Credentials, ProvideCredentials};
+//! use tower_bedrock::sign::SigV4SigningLayer;
+//! use tower_bedrock::{Principal, Rejection};
+//!
+//! struct Vault;
+//!
+//! impl Vault {
+//!     async fn read(&self, tenant: &str) -> std::io::Result<Credentials> {
+//!         # let _ = tenant;
+//!         Credentials::new("AKIDEXAMPLE", "secret").map_err(std::io::Error::other)
+//!     }
+//! }
+//!
+//! impl ProvideCredentials for Vault {
+//!     async fn credentials(&self, head: &Parts) -> Result<Credentials, Rejection> {
+//!         let tenant = Principal::of(&head.extensions).map_or("", Principal::id);
+//!         self.read(tenant).await.map_err(Rejection::credentials_unavailable)
+//!     }
+//! }
+//! let layer = SigV4SigningLayer::new(Vault);
+//! ```
+//!
+//! # Limitations
+//! Nothing here refreshes: STS, instance metadata and SSO are the business of `aws-config`, whose
+//! credentials become [`Credentials`] by `From`.
 
 use std::any::Any;
 use std::future::Future;

@@ -21,6 +21,14 @@
 //! Inside [`GatewayAuthLayer`](crate::auth) and [`OpenAiCompatLayer`](crate::OpenAiCompatLayer), outside [`SigV4SigningLayer`](crate::sign), so that
 //! what is signed is what is sent.
 //!
+//! # Deployment caveats
+//! The inner service sees absolute URLs of Bedrock's and a `Host` to match, and nothing that says
+//! who the client was: whoever needs `x-forwarded-for` upstream adds it inside of this layer. The
+//! host that is dialled is made of the parsed service and region alone, never pasted from the path.
+//!
+//! # Cancellation
+//! It answers or calls at once; there is nothing to cancel but the inner future.
+//!
 //! # Cost
 //! Synchronous; up to 6 allocations whatever the path's length.
 //!
@@ -65,6 +73,10 @@
 //! )?);
 //! # Ok(()) }
 //! ```
+//!
+//! # Limitations
+//! `bedrock-runtime` and `bedrock-mantle` only: Bedrock's control plane, agents and knowledge bases
+//! are other services. `{rest}` is not checked as a model id; Bedrock does that.
 
 #[cfg(doc)]
 use crate::context::Policy;

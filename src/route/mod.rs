@@ -7,6 +7,26 @@
 //! | `/aws-bedrock/…`, `/compat/…` with account and gateway fixed | the same, on a custom domain |
 //!
 //! Parsing never decodes what travels on: a [`Route`] borrows pieces of the path as they came.
+//!
+//! ```
+//! use http::Request;
+//! use tower_bedrock::route::{Operation, Surface};
+//! use tower_bedrock::Context;
+//!
+//! // In a layer inside of ours, the context has the route that was parsed.
+//! fn is_stream<B>(request: &Request<B>) -> bool {
+//!     let route = Context::get(request.extensions()).and_then(Context::route);
+//!     matches!(route.map(|route| route.surface()), Some(Surface::Native {
+//!         operation: Operation::ConverseStream | Operation::InvokeModelWithResponseStream, ..
+//!     }))
+//! }
+//! # assert!(!is_stream(&Request::new(())));
+//! ```
+//!
+//! # Refusal
+//! A path that matches no row is 404 (code 2008), one that matches but is malformed 400: an invalid
+//! escape, `.` and `..` (also encoded), `%00`, a backslash, control bytes, a service or region that is
+//! none, more than [`MAX_PATH`] bytes.
 
 use std::borrow::Cow;
 use std::ops::Range;
