@@ -187,6 +187,55 @@ async fn the_client_leaves() {
     assert_eq!(record.outcome, Outcome::ClientDisconnect, "{record:?}");
 }
 
+/// An upstream that has stopped reading does not keep what a client had to say that is gone, nor
+/// does one that has answered in full.
+#[tokio::test]
+async fn nothing_is_kept_for_a_stalled_upstream() {
+    for leaves_early in [true, false] {
+        let (seen, mut closed) = mpsc::channel(1);
+        let upstream = upstream(move |head, body| {
+            let seen = seen.clone();
+            async move {
+                Verified::head(&head);
+                let (sender, piped) = Piped::new(1);
+                sender.send(Ok(message(1))).await.unwrap();
+                if leaves_early {
+                    tokio::spawn(async move {
+                        sender.closed().await;
+                        seen.send(()).await.unwrap();
+                        drop(body);
+                    });
+                } else {
+                    std::mem::forget(body);
+                }
+                answer(piped)
+            }
+        })
+        .await;
+        let (gateway, _records) = before(&upstream.url, |builder| builder);
+        soon(async {
+            let (sender, body) = Piped::new(1);
+            let request = post(&format!("{}{PATH}", base("prod")));
+            let answer = gateway.oneshot(request.body(body).unwrap()).await.unwrap();
+            let mut heard = Heard::new(answer.into_body());
+            assert_eq!(heard.next().await.unwrap().unwrap(), payload(1));
+            if !leaves_early {
+                assert!(heard.next().await.is_none());
+            }
+            let long = tower_bedrock::eventstream::event("chunk", &[b'x'; 50_000]);
+            let wait = Duration::from_millis(500);
+            while let Ok(Ok(())) = tokio::time::timeout(wait, sender.send(Ok(long.clone()))).await {
+            }
+            drop(heard);
+            sender.closed().await;
+            if leaves_early {
+                closed.recv().await.unwrap();
+            }
+        })
+        .await;
+    }
+}
+
 /// The upstream breaks off: so does the answer.
 #[tokio::test]
 async fn the_upstream_breaks_off() {

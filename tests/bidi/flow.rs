@@ -110,7 +110,7 @@ async fn through_the_gateway() {
             assert!(record.is_stream);
         }
     }
-    // Eight streams were open, one after the other, on four gateways.
+    // Each had a connection of its own.
     assert_eq!(upstream.connections.load(SeqCst), 4);
 }
 
