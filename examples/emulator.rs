@@ -130,6 +130,7 @@ fn describe(request: &ReceivedRequest) -> Value {
         "version": format!("{:?}", request.version),
         "headers": headers,
         "body_len": request.body_len,
+        "messages": request.messages,
         "body_sha256": whole.then(hash).map(|hash: String| hash),
         "json": serde_json::from_slice::<Value>(&request.body).ok(),
         "verdict": format!("{:?}", request.verdict),
