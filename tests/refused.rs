@@ -391,12 +391,6 @@ async fn credentials() {
             (415, 4015, "ValidationException"),
             "content-encoding",
         ),
-        case(
-            path.replace("/converse", "/invoke-with-bidirectional-stream"),
-            &[GOOD],
-            (501, 4001, "ValidationException"),
-            "Bidirectional",
-        ),
     ];
     for case in cases {
         check(&stack, case).await;

@@ -354,7 +354,12 @@ impl Context {
         self.0.passed.load(Ordering::Relaxed) == 0 && self.inbound().is_none()
     }
 
-    #[cfg(any(feature = "auth", feature = "rewrite", feature = "compat"))]
+    #[cfg(any(
+        feature = "auth",
+        feature = "rewrite",
+        feature = "sign",
+        feature = "compat"
+    ))]
     pub(crate) fn has_passed(&self, stage: Stage) -> bool {
         self.0.passed.load(Ordering::Relaxed) & stage as u8 != 0
     }

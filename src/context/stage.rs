@@ -11,4 +11,8 @@ pub(crate) enum Stage {
     Sign = 4,
     #[cfg(feature = "compat")]
     Compat = 8,
+    /// Not a layer: the signing layer has found that the body is one side of a bidirectional
+    /// stream, and counts its bytes as they go.
+    #[cfg(feature = "sign")]
+    Conversation = 16,
 }

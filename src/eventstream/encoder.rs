@@ -6,6 +6,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::frame::{OVERHEAD, PRELUDE};
 use super::{HeaderValue, MAX_HEADERS};
 
+/// Bytes of the checksum at the end.
+const CHECKSUM: usize = OVERHEAD - PRELUDE;
+
 /// The most bytes that [`encode`] puts into one frame.
 const MAX_PAYLOAD: usize = 24 * 1024 * 1024;
 
@@ -93,6 +96,15 @@ fn message(message_type: &str, key: &str, name: &str, payload: &[u8]) -> Bytes {
 
 /// The frame, and how many bytes of it are headers.
 fn write(headers: &[(&str, HeaderValue<'_>)], payload: &[u8]) -> (Bytes, usize) {
+    let (mut frame, headers) = begin(headers, payload.len(), payload.len() + CHECKSUM);
+    frame.put_slice(payload);
+    frame.put_u32(crc32fast::hash(&frame));
+    (frame.freeze(), headers)
+}
+
+/// What comes before the payload, with room for as many bytes `after` it; and how many bytes of it
+/// are headers.
+fn begin(headers: &[(&str, HeaderValue<'_>)], payload: usize, after: usize) -> (BytesMut, usize) {
     let mut block = BytesMut::with_capacity(128);
     for (name, value) in headers {
         let name = name.get(..name.floor_char_boundary(usize::from(u8::MAX)));
@@ -101,14 +113,26 @@ fn write(headers: &[(&str, HeaderValue<'_>)], payload: &[u8]) -> (Bytes, usize) 
         block.put_slice(name.as_bytes());
         value.write(&mut block);
     }
-    let total = OVERHEAD + block.len() + payload.len();
-    let mut frame = BytesMut::with_capacity(total);
+    let total = OVERHEAD + block.len() + payload;
+    let mut frame = BytesMut::with_capacity(PRELUDE + block.len() + after);
     frame.put_u32(u32::try_from(total).unwrap_or(u32::MAX));
     frame.put_u32(u32::try_from(block.len()).unwrap_or(u32::MAX));
     frame.put_u32(crc32fast::hash(&frame));
     debug_assert_eq!(frame.len(), PRELUDE);
     frame.put_slice(&block);
-    frame.put_slice(payload);
-    frame.put_u32(crc32fast::hash(&frame));
-    (frame.freeze(), block.len())
+    (frame, block.len())
+}
+
+/// What stands before the payload of a frame, and what after it: for a payload that is sent from
+/// where it is. The headers are not checked.
+#[cfg(feature = "sign")]
+pub(crate) fn around(headers: &[(&str, HeaderValue<'_>)], payload: &[u8]) -> (Bytes, Bytes) {
+    let (mut frame, _) = begin(headers, payload.len(), CHECKSUM);
+    let mut sum = crc32fast::Hasher::new();
+    sum.update(&frame);
+    sum.update(payload);
+    let end = frame.len();
+    frame.put_u32(sum.finalize());
+    let after = frame.split_off(end);
+    (frame.freeze(), after.freeze())
 }

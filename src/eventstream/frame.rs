@@ -41,6 +41,17 @@ impl Frame {
         })
     }
 
+    /// The frame that these bytes are, from the first to the last.
+    #[cfg(feature = "sign")]
+    pub(crate) fn whole(bytes: Bytes) -> Result<Self, DecodeError> {
+        let head = bytes.first_chunk().ok_or(DecodeError::Truncated)?;
+        let prelude = Prelude::read(head, usize::MAX)?;
+        match prelude.total == bytes.len() {
+            true => Self::check(bytes, prelude),
+            false => Err(DecodeError::Truncated),
+        }
+    }
+
     /// What the frame carries; JSON, for every event of Bedrock.
     pub fn payload(&self) -> &Bytes {
         &self.payload

@@ -59,7 +59,8 @@
 //!
 //! # Limitations
 //!
-//! The signatures that wrap the frames of a bidirectional request are not checked or written here.
+//! The signatures that wrap the frames of a bidirectional request are not checked or written here:
+//! `sign::EventStreamSigner` writes them.
 
 pub use self::decoder::{DEFAULT_MAX_FRAME, Decoder};
 pub use self::encoder::{EncodeError, encode, event, exception};
@@ -67,6 +68,8 @@ pub use self::error::DecodeError;
 pub use self::frame::Frame;
 pub use self::header::{HeaderValue, Headers, MAX_HEADERS};
 
+#[cfg(feature = "sign")]
+pub(crate) use self::encoder::around;
 #[cfg(feature = "observe")]
 pub(crate) use self::frame::{OVERHEAD, PRELUDE, Prelude};
 

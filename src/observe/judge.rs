@@ -8,6 +8,7 @@ use super::observation::{Answer, End};
 use super::reader::Reading;
 use super::record::Outcome;
 use crate::context::Context;
+use crate::reject::RejectionKind;
 
 const ERRORTYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
@@ -56,6 +57,20 @@ pub(super) fn judge<'a>(
         };
     if fault.is_some() {
         return (Outcome::UpstreamError, fault);
+    }
+    if end != End::Whole
+        && let Some(rejection) = context.rejection()
+        && matches!(
+            rejection.kind(),
+            RejectionKind::InvalidBody | RejectionKind::BodyTooLarge
+        )
+    {
+        // The client's side of a conversation ended what was already answered: by what it said, or
+        // by breaking off, of which there is a cause.
+        return match rejection.internal() {
+            None => (Outcome::Refused, Some(rejection.text().into())),
+            Some(_) => (Outcome::ClientDisconnect, None),
+        };
     }
     match end {
         End::Failed => cut("the upstream's answer broke off"),

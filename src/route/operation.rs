@@ -103,6 +103,12 @@ impl Operation {
         (operation, None)
     }
 
+    /// Whether a path leads to `InvokeModelWithBidirectionalStream`, written as everybody does.
+    #[cfg(any(feature = "sign", feature = "upstream"))]
+    pub(crate) fn is_bidirectional(path: &str) -> bool {
+        path.ends_with("/invoke-with-bidirectional-stream")
+    }
+
     /// Whether a request of this operation names no model at all.
     pub(crate) fn is_without_model(self) -> bool {
         matches!(self, Self::ApplyGuardrail | Self::InvokeGuardrailChecks)

@@ -1,39 +1,69 @@
 //! The request body as it leaves the layer.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context as Task, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::body::{BoxError, Buffered, RequestBody, UpstreamBody};
+use super::conversation::{Conversation, count};
+use crate::body::{BoxError, Buffered, UpstreamBody};
+use crate::context::Context;
 
 pin_project! {
     /// A request body behind [`SigV4SigningLayer`](super::SigV4SigningLayer): held whole where
-    /// the layer signed, the caller's own where it did not.
+    /// the layer signed, signed message by message in a bidirectional stream, and the caller's own
+    /// where the layer did not sign.
     #[derive(Debug)]
     pub struct SignedBody<B> {
         #[pin]
-        inner: RequestBody<B>,
+        kind: Kind<B>,
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    #[project = KindProj]
+    enum Kind<B> {
+        Whole { body: Buffered },
+        /// The facts are there if the length of the body is not known before its end.
+        Untouched { #[pin] body: B, facts: Option<Context> },
+        // One box for a conversation of minutes, lest every body be as large as its state.
+        Chained { #[pin] body: B, conversation: Box<Conversation> },
     }
 }
 
 impl<B> SignedBody<B> {
     pub(super) fn whole(body: Buffered) -> Self {
-        let inner = body.into();
-        Self { inner }
+        let kind = Kind::Whole { body };
+        Self { kind }
     }
 
     pub(super) fn untouched(body: B) -> Self {
-        let inner = RequestBody::stream(body);
-        Self { inner }
+        let kind = Kind::Untouched { body, facts: None };
+        Self { kind }
+    }
+
+    /// The caller's own, whose bytes are counted.
+    pub(super) fn counted(body: B, facts: Context) -> Self {
+        let facts = Some(facts);
+        let kind = Kind::Untouched { body, facts };
+        Self { kind }
+    }
+
+    pub(super) fn chained(body: B, conversation: Conversation) -> Self {
+        let conversation = Box::new(conversation);
+        let kind = Kind::Chained { body, conversation };
+        Self { kind }
     }
 
     /// A second copy of the body, if it is held whole.
     pub fn try_clone(&self) -> Option<Self> {
-        let inner = self.inner.try_clone()?;
-        Some(Self { inner })
+        match &self.kind {
+            Kind::Whole { body } => Some(Self::whole(body.clone())),
+            Kind::Untouched { .. } | Kind::Chained { .. } => None,
+        }
     }
 }
 
@@ -43,7 +73,11 @@ where
     B::Error: Into<BoxError>,
 {
     fn from(body: SignedBody<B>) -> Self {
-        body.inner.into()
+        match body.kind {
+            Kind::Whole { body } => body.into(),
+            Kind::Untouched { body, facts: None } => Self::new(body),
+            kind => Self::new(SignedBody { kind }),
+        }
     }
 }
 
@@ -57,16 +91,38 @@ where
 
     fn poll_frame(
         self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        cx: &mut Task<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        self.project().inner.poll_frame(cx)
+        match self.project().kind.project() {
+            KindProj::Whole { body } => Pin::new(body)
+                .poll_frame(cx)
+                .map_err(|never| match never {}),
+            KindProj::Untouched { body, facts } => {
+                let polled = body.poll_frame(cx);
+                if let (Some(facts), Poll::Ready(Some(Ok(frame)))) = (facts, &polled)
+                    && let Some(bytes) = frame.data_ref()
+                {
+                    count(facts, bytes);
+                }
+                polled.map_err(Into::into)
+            }
+            KindProj::Chained { body, conversation } => conversation.poll(body, cx),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        match &self.kind {
+            Kind::Whole { body } => body.is_end_stream(),
+            Kind::Untouched { body, .. } => body.is_end_stream(),
+            Kind::Chained { conversation, .. } => conversation.is_over(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        match &self.kind {
+            Kind::Whole { body } => body.size_hint(),
+            Kind::Untouched { body, .. } => body.size_hint(),
+            Kind::Chained { .. } => SizeHint::new(),
+        }
     }
 }

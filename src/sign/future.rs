@@ -15,6 +15,8 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::body::SignedBody;
+use super::chain::Chain;
+use super::conversation::{Conversation, Verdict};
 use super::headers::{Plain, state_length};
 use super::judge::{Signed, may_blame_us, noted};
 use super::layer::Settings;
@@ -36,17 +38,19 @@ pin_project! {
         reading: Option<Reading>,
         signed: Signed,
         #[pin]
-        state: State<F>,
+        state: State<F, B>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<F> {
-        Asking { answer: Later },
+    enum State<F, B> {
+        /// With the body, if it is one side of a conversation.
+        Asking { answer: Later, side: Option<B> },
         /// With the settings' credentials if there are none.
         Reading { credentials: Option<Credentials> },
         Calling { #[pin] future: F },
+        Conversing { #[pin] future: F, verdict: Verdict },
         Refusing { drain: Drain, refusal: Option<(Rejection, Dialect)> },
     }
 }
@@ -61,9 +65,42 @@ pub(super) struct Unsigned<S> {
     pub(super) head: Parts,
 }
 
+impl<S> Unsigned<S> {
+    /// Signs the head and calls inward, with a body whose messages are signed as they come.
+    fn converse<B, R>(
+        mut self,
+        settings: &Arc<Settings>,
+        signed: &mut Signed,
+        body: B,
+        credentials: &Credentials,
+    ) -> Result<State<S::Future, B>, (Rejection, B)>
+    where
+        S: Service<Request<SignedBody<B>>, Response = Response<R>>,
+    {
+        let head = &mut self.head;
+        let time = settings.time(Some(&head.uri));
+        let facts = signed
+            .facts
+            .get_or_insert_with(|| Context::of(&mut head.extensions));
+        let facts = facts.clone();
+        let signer = match settings.prove_stream(&facts, head, credentials, time) {
+            Ok(signer) => signer,
+            Err(rejection) => return Err((rejection, body)),
+        };
+        let dated = signer.is_some().then_some(time);
+        signed.sent(self.manner.dialect, &head.uri, dated);
+        let chain = Chain::new(signer, settings.message_limit);
+        let verdict = Verdict::default();
+        let conversation = Conversation::new(chain, settings, &head.uri, &facts, &verdict);
+        let body = SignedBody::chained(body, conversation);
+        let future = self.ready.call(Request::from_parts(self.head, body));
+        Ok(State::Conversing { future, verdict })
+    }
+}
+
 impl<S, B, F> ResponseFuture<S, B, F> {
     #[inline]
-    fn new(facts: Option<Context>, body: Option<B>, state: State<F>) -> Self {
+    fn new(facts: Option<Context>, body: Option<B>, state: State<F, B>) -> Self {
         Self {
             body,
             settings: None,
@@ -98,7 +135,44 @@ impl<S, B, F> ResponseFuture<S, B, F> {
         Self {
             settings: Some(Arc::clone(settings)),
             unsigned: Some(unsigned),
-            ..Self::new(facts, Some(body), State::Asking { answer })
+            ..Self::new(facts, Some(body), State::Asking { answer, side: None })
+        }
+    }
+
+    pub(super) fn asking_to_converse(
+        settings: &Arc<Settings>,
+        facts: Context,
+        unsigned: Unsigned<S>,
+        body: B,
+        answer: Later,
+    ) -> Self {
+        let side = Some(body);
+        Self {
+            settings: Some(Arc::clone(settings)),
+            unsigned: Some(unsigned),
+            ..Self::new(Some(facts), None, State::Asking { answer, side })
+        }
+    }
+
+    pub(super) fn conversing<R>(
+        settings: &Arc<Settings>,
+        facts: Context,
+        unsigned: Unsigned<S>,
+        body: B,
+        credentials: &Credentials,
+    ) -> Self
+    where
+        S: Service<Request<SignedBody<B>>, Response = Response<R>, Future = F>,
+    {
+        let mut signed = Signed::new(Some(facts));
+        let manner = unsigned.manner;
+        match unsigned.converse(settings, &mut signed, body, credentials) {
+            Ok(state) => Self {
+                settings: Some(Arc::clone(settings)),
+                signed,
+                ..Self::new(None, None, state)
+            },
+            Err((rejection, body)) => Self::refused(signed.facts, rejection, manner, body),
         }
     }
 
@@ -163,6 +237,29 @@ impl<S, B, F> FutureProj<'_, S, B, F> {
         self.state.set(State::Calling { future });
     }
 
+    /// Begins a conversation now that the credentials are known, or refuses it.
+    #[cold]
+    fn converse<R>(&mut self, head: Parts, answer: Result<Credentials, Rejection>, body: B)
+    where
+        S: Service<Request<SignedBody<B>>, Response = Response<R>, Future = F>,
+    {
+        let (Some(settings), Some(mut unsigned)) = (self.settings.as_ref(), self.unsigned.take())
+        else {
+            return;
+        };
+        let manner = unsigned.manner;
+        unsigned.head = head;
+        let begun = match answer {
+            Ok(credentials) => unsigned.converse(settings, self.signed, body, &credentials),
+            Err(rejection) => Err((rejection, body)),
+        };
+        let state = begun.unwrap_or_else(|(rejection, body)| {
+            self.body.set(Some(body));
+            State::refusing(self.signed.facts.as_ref(), rejection, manner)
+        });
+        self.state.set(state);
+    }
+
     #[cold]
     fn refuse(&mut self, rejection: Rejection) {
         // The inner service is dropped with it: what was reserved is given back.
@@ -175,7 +272,7 @@ impl<S, B, F> FutureProj<'_, S, B, F> {
     }
 }
 
-impl<F> State<F> {
+impl<F, B> State<F, B> {
     #[cold]
     fn refusing(facts: Option<&Context>, rejection: Rejection, manner: Manner) -> Self {
         Self::Refusing {
@@ -197,8 +294,12 @@ where
         let mut this = self.project();
         loop {
             match this.state.as_mut().project() {
-                StateProj::Asking { answer } => {
+                StateProj::Asking { answer, side } => {
                     let (head, answer) = ready!(answer.as_mut().poll(cx));
+                    if let Some(body) = side.take() {
+                        this.converse(head, answer, body);
+                        continue;
+                    }
                     match (answer, this.unsigned.as_mut()) {
                         (Ok(credentials), Some(unsigned)) => {
                             unsigned.head = head;
@@ -252,6 +353,29 @@ where
                     }
                     return Poll::Ready(Ok(response.map(ResponseBody::inner)));
                 }
+                StateProj::Conversing { future, verdict } => {
+                    let polled = future.poll(cx);
+                    if let Some(rejection) = verdict.get()
+                        && !is_the_upstreams(&polled)
+                    {
+                        let rejection = rejection.clone();
+                        let dialect = this.signed.dialect;
+                        // The inner service is not held any longer.
+                        let drain = Drain::new(Manner::PLAIN);
+                        this.state.set(State::Refusing {
+                            drain,
+                            refusal: Some((rejection, dialect)),
+                        });
+                        continue;
+                    }
+                    let response = ready!(polled)?;
+                    if let Some(settings) = this.settings
+                        && may_blame_us(response.status())
+                    {
+                        return Poll::Ready(Ok(this.signed.judge(settings, response)));
+                    }
+                    return Poll::Ready(Ok(response.map(ResponseBody::inner)));
+                }
                 StateProj::Refusing { drain, refusal } => {
                     if let Some(body) = this.body.as_mut().as_pin_mut() {
                         ready!(drain.poll(body, cx));
@@ -265,6 +389,14 @@ where
             }
         }
     }
+}
+
+/// Whether the upstream has refused a conversation by itself, whatever became of the client's side.
+fn is_the_upstreams<R, E>(polled: &Poll<Result<Response<R>, E>>) -> bool {
+    let Poll::Ready(Ok(response)) = polled else {
+        return false;
+    };
+    !response.status().is_success() && response.extensions().get::<Rejection>().is_none()
 }
 
 impl<S, B, F> fmt::Debug for ResponseFuture<S, B, F> {

@@ -8,6 +8,7 @@ use http::request::Parts;
 
 use crate::context::Context;
 use crate::forward::STALE;
+use crate::route::Operation;
 
 /// A request that none of our layers has seen and in which nothing asks for a decision: it names no
 /// credentials and no key, it has no header of an earlier signature and none about how its body
@@ -22,7 +23,7 @@ pub(super) struct Plain {
 pub(super) fn plain(head: &Parts) -> Option<Plain> {
     let path = head.uri.path();
     if !path.starts_with("/model/")
-        || path.ends_with("/invoke-with-bidirectional-stream")
+        || Operation::is_bidirectional(path)
         || head.uri.query().is_some()
         || head.uri.authority().is_none()
         || !head.extensions.is_empty() && Context::get(&head.extensions).is_some()

@@ -13,7 +13,7 @@ use crate::reject::{Dialect, Rejection, RejectionKind};
 /// A request that went out with our own proof.
 pub(super) struct Signed {
     pub(super) facts: Option<Context>,
-    dialect: Dialect,
+    pub(super) dialect: Dialect,
     dated: Dated,
 }
 

@@ -6,9 +6,11 @@ use std::task::{Context as Task, Poll};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue};
+use http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING,
+};
 use http::request::Parts;
-use http::{Request, Response, Uri};
+use http::{Method, Request, Response, Uri};
 use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -18,7 +20,9 @@ use super::future::{ResponseFuture, Unsigned};
 use super::headers::{self, Plain};
 use super::reading::BodyHash;
 use super::scope::Scope;
-use super::sigv4::{KeyPair, SignError, SignedHeaders, Signer, SigningParams, send_api_key};
+use super::sigv4::{
+    EventStreamSigner, KeyPair, SignError, SignedHeaders, Signer, SigningParams, send_api_key,
+};
 use super::skew::Skew;
 use crate::body::{BoxError, Buffered, DEFAULT_LIMIT, ResponseBody, check_encoding};
 use crate::context::{Context, KeyChoice, Policy, Stage};
@@ -44,6 +48,7 @@ pub struct SigV4SigningLayer {
 pub(super) struct Settings {
     pub(super) body_limit: usize,
     pub(super) body_grace: Duration,
+    pub(super) message_limit: usize,
     /// What the provider always gives, if that is so: then it is not asked.
     pub(super) credentials: Option<Credentials>,
     region: Option<Box<str>>,
@@ -64,6 +69,7 @@ impl SigV4SigningLayer {
             settings: for_threads(&Settings {
                 body_limit: DEFAULT_LIMIT,
                 body_grace: Duration::from_secs(20),
+                message_limit: 2 * 1024 * 1024,
                 credentials,
                 region: None,
                 service: None,
@@ -103,6 +109,12 @@ impl SigV4SigningLayer {
     /// have come with 500 bytes per second at least.
     pub fn with_body_grace(self, grace: Duration) -> Self {
         self.with(|settings| settings.body_grace = grace)
+    }
+
+    /// Longest message of a bidirectional stream, in bytes, with all that it comes wrapped in; 2 MiB
+    /// unless set, into which 1,000,000 bytes fit in base64 within JSON. At most 24 MiB.
+    pub fn with_message_limit(self, limit: usize) -> Self {
+        self.with(|settings| settings.message_limit = limit)
     }
 
     /// Signs for this region, whatever the URL says.
@@ -233,11 +245,17 @@ impl<S> SigV4Signing<S> {
         let context = Context::of(&mut head.extensions);
         let manner = context.manner(&head);
         match self.layer.settings().prepare(&context, &mut head) {
-            Ok(Plan::Sign) => self.sign(Some(context), None, manner, head, body),
-            Ok(Plan::Pass) => {
+            Ok(Plan::Sign { converses: false }) => {
+                self.sign(Some(context), None, manner, head, body)
+            }
+            Ok(Plan::Sign { converses: true }) => self.converse(context, manner, head, body),
+            Ok(Plan::Pass { converses }) => {
                 context.attempt();
-                let request = Request::from_parts(head, SignedBody::untouched(body));
-                ResponseFuture::passing(self.inner.call(request))
+                let body = match converses {
+                    true => SignedBody::counted(body, context),
+                    false => SignedBody::untouched(body),
+                };
+                ResponseFuture::passing(self.inner.call(Request::from_parts(head, body)))
             }
             Err(rejection) => {
                 // What was reserved by polling ready is given back at once.
@@ -284,13 +302,48 @@ impl<S> SigV4Signing<S> {
             }
         }
     }
+
+    /// [`sign`](Self::sign), for one side of a conversation.
+    #[cold]
+    fn converse<B, R>(
+        &mut self,
+        facts: Context,
+        manner: Manner,
+        head: Parts,
+        body: B,
+    ) -> ResponseFuture<S, B, S::Future>
+    where
+        S: Service<Request<SignedBody<B>>, Response = Response<R>> + Clone,
+    {
+        let settings = self.layer.settings();
+        let fresh = self.inner.clone();
+        let ready = std::mem::replace(&mut self.inner, fresh);
+        let unsigned = |head| Unsigned {
+            plain: None,
+            manner,
+            ready,
+            head,
+        };
+        let fixed = settings.credentials.clone().map(Ok);
+        match fixed.or_else(|| self.layer.provider.now(&head)) {
+            Some(Ok(keys)) => {
+                ResponseFuture::conversing(settings, facts, unsigned(head), body, &keys)
+            }
+            Some(Err(rejection)) => ResponseFuture::refused(Some(facts), rejection, manner, body),
+            None => {
+                let answer = Arc::clone(&self.layer.provider).later(head);
+                let (lent, ()) = Request::new(()).into_parts();
+                ResponseFuture::asking_to_converse(settings, facts, unsigned(lent), body, answer)
+            }
+        }
+    }
 }
 
 enum Plan {
     /// The client's own credentials travel on, and the body with them.
-    Pass,
-    /// We sign.
-    Sign,
+    Pass { converses: bool },
+    /// We sign: the body, or its messages.
+    Sign { converses: bool },
 }
 
 impl Settings {
@@ -311,23 +364,23 @@ impl Settings {
             return Err(Rejection::misordered("BedrockPathRewriteLayer", ME));
         }
         add_host(head);
-        if operation(context, head) == Operation::InvokeModelWithBidirectionalStream {
-            return Err(Rejection::new(
-                RejectionKind::Unsupported,
-                "InvokeModelWithBidirectionalStream is not supported by this gateway",
-            ));
+        let converses = head.method == Method::POST
+            && operation(context, head) == Operation::InvokeModelWithBidirectionalStream;
+        if converses {
+            context.pass(Stage::Conversation);
+            context.set_request_size(0);
         }
         if let KeyChoice::Client(_) = context.choose_key(head, &self.policy)? {
-            return Ok(Plan::Pass);
+            return Ok(Plan::Pass { converses });
         }
         check_encoding(&head.headers)?;
         #[cfg(feature = "rewrite")]
         if context.has_passed(Stage::Rewrite) {
             head.headers = forwarded(std::mem::take(&mut head.headers), &self.forwarded);
-            return Ok(Plan::Sign);
+            return Ok(Plan::Sign { converses });
         }
         headers::remove_stale(&mut head.headers);
-        Ok(Plan::Sign)
+        Ok(Plan::Sign { converses })
     }
 
     /// The time to sign a request to `uri` with.
@@ -352,35 +405,76 @@ impl Settings {
         if let Some(context) = facts {
             context.set_credentials_id(credentials.shared_id());
         }
-        let refuse = |error: SignError| match error.is_request() {
-            true => Rejection::new(RejectionKind::InvalidBody, error.to_string()),
-            false => Rejection::new(RejectionKind::UpstreamAuth, error.to_string()),
-        };
         let keys = match KeyPair::of(credentials) {
             Ok(keys) => keys,
             Err(key) => {
                 add_host(head);
-                send_api_key(&mut head.headers, key).map_err(refuse)?;
+                send_api_key(&mut head.headers, key).map_err(|error| cannot_sign(&error))?;
                 return Ok(None);
             }
         };
         let mut begun = self.signer.begin(time);
         let payload = hash.finish(body);
-        let (region, service) = (self.region.as_deref(), self.service.as_deref());
-        let scope = Scope::of(facts, &head.uri, region, service).ok_or_else(|| {
-            Rejection::new(
-                RejectionKind::StackMisordered,
-                "StackMisordered: SigV4SigningLayer cannot tell the region from this host: set with_region, or put BedrockPathRewriteLayer outside of it",
-            )
-        })?;
+        let scope = self.scope(facts, &head.uri)?;
         let params =
             SigningParams::new(credentials, scope.region, time).with_service(scope.service);
         let target = (&head.method, &head.uri);
         begun
             .sign(target, &mut head.headers, &payload, keys, &params)
-            .map_err(refuse)?;
+            .map_err(|error| cannot_sign(&error))?;
         Ok(Some(time))
     }
+
+    /// [`prove`](Self::prove), where the body is one side of a conversation. Gives the signer of its
+    /// messages too, if they are to be signed.
+    pub(super) fn prove_stream(
+        &self,
+        facts: &Context,
+        head: &mut Parts,
+        credentials: &Credentials,
+        time: SystemTime,
+    ) -> Result<Option<EventStreamSigner>, Rejection> {
+        facts.set_credentials_id(credentials.shared_id());
+        // What they say of is not the body that is sent.
+        head.headers.remove(CONTENT_LENGTH);
+        head.headers.remove(TRANSFER_ENCODING);
+        if let Err(key) = KeyPair::of(credentials) {
+            add_host(head);
+            send_api_key(&mut head.headers, key).map_err(|error| cannot_sign(&error))?;
+            return Ok(None);
+        }
+        let scope = self.scope(Some(facts), &head.uri)?;
+        let params =
+            SigningParams::new(credentials, scope.region, time).with_service(scope.service);
+        self.signer
+            .sign_event_stream(&head.method, &head.uri, &mut head.headers, &params)
+            .map(Some)
+            .map_err(|error| cannot_sign(&error))
+    }
+
+    #[inline]
+    fn scope<'a>(
+        &'a self,
+        facts: Option<&'a Context>,
+        uri: &'a Uri,
+    ) -> Result<Scope<'a>, Rejection> {
+        let (region, service) = (self.region.as_deref(), self.service.as_deref());
+        Scope::of(facts, uri, region, service).ok_or_else(|| {
+            Rejection::new(
+                RejectionKind::StackMisordered,
+                "StackMisordered: SigV4SigningLayer cannot tell the region from this host: set with_region, or put BedrockPathRewriteLayer outside of it",
+            )
+        })
+    }
+}
+
+#[cold]
+pub(super) fn cannot_sign(error: &SignError) -> Rejection {
+    let kind = match error.is_request() {
+        true => RejectionKind::InvalidBody,
+        false => RejectionKind::UpstreamAuth,
+    };
+    Rejection::new(kind, error.to_string())
 }
 
 fn add_host(head: &mut Parts) {

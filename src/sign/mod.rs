@@ -95,6 +95,8 @@
 //! [`ProvideCredentials`]: crate::credentials::ProvideCredentials
 
 mod body;
+mod chain;
+mod conversation;
 mod future;
 mod headers;
 mod judge;

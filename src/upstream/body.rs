@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context as Task, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,16 +13,19 @@ use tokio::time::{Instant, Sleep};
 use super::UpstreamError;
 use super::error::Fault;
 use crate::body::BoxError;
+use crate::context::Context;
 
 pin_project! {
     /// The inner service's response body; ends with an error if nothing comes for too long.
     ///
     /// Time counts only while someone waits for the body: a slow reader is not a silent upstream.
+    /// In a bidirectional stream, neither is one that listens.
     #[derive(Debug)]
     pub struct TimedBody<R> {
         #[pin]
         body: Option<R>,
         idle: Option<Duration>,
+        other: Option<OtherSide>,
         // Since when the body makes us wait.
         since: Option<Instant>,
         // Boxed so that the body stays `Unpin`, and small while it never waits.
@@ -31,10 +34,11 @@ pin_project! {
 }
 
 impl<R> TimedBody<R> {
-    pub(super) fn new(body: R, idle: Option<Duration>) -> Self {
+    pub(super) fn new(body: R, idle: Option<Duration>, other: Option<OtherSide>) -> Self {
         Self {
             body: Some(body),
             idle,
+            other,
             since: None,
             sleep: None,
         }
@@ -47,9 +51,33 @@ impl<R> Default for TimedBody<R> {
         Self {
             body: None,
             idle: None,
+            other: None,
             since: None,
             sleep: None,
         }
+    }
+}
+
+/// The request body of a bidirectional stream.
+#[derive(Debug)]
+pub(super) struct OtherSide {
+    facts: Context,
+    sent: Option<u64>,
+}
+
+impl OtherSide {
+    pub(super) fn new(facts: &Context) -> Self {
+        Self {
+            facts: facts.clone(),
+            sent: facts.request_size(),
+        }
+    }
+
+    /// Whether it has, since it was asked last; and if nobody counts what it says, it may have.
+    fn has_spoken(&mut self) -> bool {
+        let sent = self.facts.request_size();
+        let before = std::mem::replace(&mut self.sent, sent);
+        sent.is_none() || sent != before
     }
 }
 
@@ -63,7 +91,7 @@ where
 
     fn poll_frame(
         self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        cx: &mut Task<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut this = self.project();
         let Some(body) = this.body.as_mut().as_pin_mut() else {
@@ -76,7 +104,13 @@ where
         let Some(idle) = *this.idle else {
             return Poll::Pending;
         };
-        ready!(poll_silence(this.since, this.sleep, idle, cx));
+        loop {
+            ready!(poll_silence(this.since, this.sleep, idle, cx));
+            if !this.other.as_mut().is_some_and(OtherSide::has_spoken) {
+                break;
+            }
+            *this.since = None;
+        }
         // Closes the connection at once, however long the caller keeps this body.
         this.body.set(None);
         Poll::Ready(Some(Err(UpstreamError::from(Fault::Idle(idle)).into())))
@@ -100,7 +134,7 @@ fn poll_silence(
     since: &mut Option<Instant>,
     sleep: &mut Option<Pin<Box<Sleep>>>,
     idle: Duration,
-    cx: &mut Context<'_>,
+    cx: &mut Task<'_>,
 ) -> Poll<()> {
     let since = *since.get_or_insert_with(Instant::now);
     let Some(due) = since.checked_add(idle) else {

@@ -35,7 +35,7 @@ pub(super) enum Fault {
     Idle(Duration),
     Garbage,
     Interim,
-    /// A signature covers `:authority`, and the upstream does not speak HTTP/2.
+    /// The request needs HTTP/2, and the upstream does not speak it.
     NoHttp2,
     /// The caller's, not the upstream's.
     RequestBody,
@@ -151,7 +151,7 @@ impl Fault {
             Self::Garbage => "the upstream's answer is not valid HTTP",
             Self::Interim => "the upstream's answer is not a final response",
             Self::NoHttp2 => {
-                "this request's signature covers :authority, for which it must reach the upstream over HTTP/2, and the upstream does not speak that here: sign host instead"
+                "this request must reach the upstream over HTTP/2, and the upstream does not speak that here: bidirectional streams need it, and signatures that cover :authority (sign host instead)"
             }
             Self::RequestBody => "the request body broke off",
             Self::Overloaded => "too many requests at once on this gateway: try again later",

@@ -6,18 +6,23 @@ use std::pin::Pin;
 use std::task::{Context as Task, Poll, ready};
 use std::time::Duration;
 
-use http::{Request, Response, Version};
+use http::request::Parts;
+use http::{Method, Request, Response, Version};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::body::OtherSide;
 use super::deadline::Deadline;
 use super::error::{self, Fault};
 use super::{TimedBody, UpstreamError};
 use crate::body::{BoxError, ResponseBody};
-use crate::context::{ClientCredential, Context, KeyChoice, Policy, Principal, Timeouts};
+#[cfg(feature = "sign")]
+use crate::context::Stage;
+use crate::context::{Context, KeyChoice, Policy, Principal, Timeouts};
 use crate::reject::{Dialect, Drain, Rejection};
+use crate::route::Operation;
 
 /// Longest silence amid a response unless told otherwise.
 const IDLE: Duration = Duration::from_secs(60);
@@ -151,11 +156,16 @@ where
         if let Some(after) = timeouts.connect {
             context.set_connect_timeout(after);
         }
-        head.version = version(&context);
+        let converses = converses(&context, &head);
+        head.version = match converses || signs_authority(&context) {
+            true => Version::HTTP_2,
+            false => Version::HTTP_11,
+        };
         let kind = Kind::Calling {
             first_byte: Deadline::new(timeouts.first_byte),
             future: self.inner.call(Request::from_parts(head, body)),
             idle: timeouts.idle,
+            converses,
             context,
             dialect: manner.dialect,
         };
@@ -163,13 +173,18 @@ where
     }
 }
 
-fn version(context: &Context) -> Version {
-    match context.key_choice() {
-        Some(KeyChoice::Client(ClientCredential::SigV4 {
-            signs_authority: true,
-        })) => Version::HTTP_2,
-        _ => Version::HTTP_11,
+fn signs_authority(context: &Context) -> bool {
+    context.key_choice().is_some_and(KeyChoice::signs_authority)
+}
+
+/// Whether both sides of the exchange speak at the same time.
+fn converses(context: &Context, head: &Parts) -> bool {
+    #[cfg(feature = "sign")]
+    if context.has_passed(Stage::Conversation) {
+        return true;
     }
+    let _ = context;
+    head.method == Method::POST && Operation::is_bidirectional(head.uri.path())
 }
 
 pin_project! {
@@ -189,6 +204,7 @@ pin_project! {
             #[pin] future: F,
             #[pin] first_byte: Deadline,
             idle: Option<Duration>,
+            converses: bool,
             context: Context,
             dialect: Dialect,
         },
@@ -212,6 +228,7 @@ where
                 future,
                 first_byte,
                 idle,
+                converses,
                 context,
                 dialect,
             } => match ready!(poll_call(future, first_byte, cx)) {
@@ -219,7 +236,8 @@ where
                     // An HTTP/1.0 answer, passed on as one, would end where the connection does,
                     // whatever became of its body.
                     *response.version_mut() = Version::HTTP_11;
-                    response.map(|body| ResponseBody::inner(TimedBody::new(body, *idle)))
+                    let other = converses.then(|| OtherSide::new(context));
+                    response.map(|body| ResponseBody::inner(TimedBody::new(body, *idle, other)))
                 }
                 Err(error) => context
                     .rejected(error::rejection(error))

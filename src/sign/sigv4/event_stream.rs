@@ -11,24 +11,29 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use super::date::Second;
-use super::hash::{self, PayloadHash};
+use super::hash::{self, PayloadHash, State};
 use super::key::SigningKey;
 use super::scope::Scope;
 use super::unsigned::KeyPair;
 use super::{Cause, SignError, Signer, SigningParams};
 use crate::body::BoxError;
 use crate::credentials::Credentials;
-use crate::eventstream::{HeaderValue, encode};
+use crate::eventstream::{HeaderValue, around, encode};
+
+/// The headers of a message that carries another, and no message has both but these.
+pub(in crate::sign) const SIGNATURE: &str = ":chunk-signature";
+pub(in crate::sign) const DATE: &str = ":date";
 
 /// Signs the messages of one event stream, in the order in which they are sent.
 ///
-/// It shares the keys of the [`Signer`] that signed the request.
+/// It shares the keys of the [`Signer`] that signed the request:
+/// [`Signer::sign_event_stream`] makes both.
 ///
 /// ```
 /// use std::time::SystemTime;
 /// use tower_bedrock::credentials::Credentials;
 /// use tower_bedrock::eventstream;
-/// use tower_bedrock::sign::{EventStreamSigner, PayloadHash, Signer, SigningParams};
+/// use tower_bedrock::sign::{Signer, SigningParams};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let url = "https://bedrock-runtime.us-east-1.amazonaws.com/model/m/invoke-with-bidirectional-stream";
@@ -36,11 +41,8 @@ use crate::eventstream::{HeaderValue, encode};
 ///
 /// let credentials = Credentials::new("AKIDEXAMPLE", "secret")?;
 /// let params = SigningParams::new(&credentials, "us-east-1", SystemTime::now());
-/// let signer = Signer::new();
-/// let none = PayloadHash::of(b"");
-/// signer.sign(&head.method, &head.uri, &mut head.headers, &none, &params)?;
-///
-/// let mut stream = EventStreamSigner::new(&signer, &head.headers, &params)?;
+/// let mut stream =
+///     Signer::new().sign_event_stream(&head.method, &head.uri, &mut head.headers, &params)?;
 /// let first = stream.sign(&eventstream::event("chunk", b"{}"), SystemTime::now())?;
 /// let second = stream.sign(&eventstream::event("chunk", b"{}"), SystemTime::now())?;
 /// let end = stream.sign(b"", SystemTime::now())?;
@@ -94,6 +96,26 @@ impl EventStreamSigner {
     /// If it is longer than 24 MiB, or the time is not between the years 1970 and 9999; then the
     /// stream can go on with another.
     pub fn sign(&mut self, message: &[u8], time: SystemTime) -> Result<Bytes, SignError> {
+        let signed = self.link(message, time)?;
+        let frame = encode(&signed.headers(), message).map_err(BoxError::from)?;
+        self.prior = hash::hex(&signed.signature);
+        Ok(frame)
+    }
+
+    /// [`sign`](Self::sign) for a message that is sent from where it is, and not too long: what goes
+    /// before it, and what after it.
+    pub(in crate::sign) fn sign_around(
+        &mut self,
+        message: &[u8],
+        time: SystemTime,
+    ) -> Result<(Bytes, Bytes), SignError> {
+        let signed = self.link(message, time)?;
+        self.prior = hash::hex(&signed.signature);
+        Ok(around(&signed.headers(), message))
+    }
+
+    /// The next link of the chain, which is not part of it yet.
+    fn link(&mut self, message: &[u8], time: SystemTime) -> Result<Link, SignError> {
         let second = Second::of(time).ok_or(SignError(Cause::Time))?;
         let scope = Scope {
             second,
@@ -120,18 +142,35 @@ impl EventStreamSigner {
         to_sign.extend_from_slice(&PayloadHash::of(message).hex());
         let signature = key.mac(to_sign);
         self.key = Some((day, key));
+        Ok(Link::new(signature, milliseconds))
+    }
+}
 
+/// A message's signature and date.
+struct Link {
+    signature: State,
+    bytes: [u8; 32],
+    milliseconds: i64,
+}
+
+impl Link {
+    fn new(signature: State, milliseconds: i64) -> Self {
         let mut bytes = [0; 32];
         for (word, bytes) in signature.iter().zip(bytes.as_chunks_mut().0) {
             *bytes = word.to_be_bytes();
         }
-        let headers = [
-            (":chunk-signature", HeaderValue::Bytes(&bytes)),
-            (":date", HeaderValue::Timestamp(milliseconds)),
-        ];
-        let frame = encode(&headers, message).map_err(BoxError::from)?;
-        self.prior = hash::hex(&signature);
-        Ok(frame)
+        Self {
+            signature,
+            bytes,
+            milliseconds,
+        }
+    }
+
+    fn headers(&self) -> [(&'static str, HeaderValue<'_>); 2] {
+        [
+            (SIGNATURE, HeaderValue::Bytes(&self.bytes)),
+            (DATE, HeaderValue::Timestamp(self.milliseconds)),
+        ]
     }
 }
 

@@ -27,6 +27,7 @@ mod unsigned;
 mod unusual;
 
 pub use self::event_stream::EventStreamSigner;
+pub(super) use self::event_stream::{DATE, SIGNATURE};
 pub use self::hash::{PayloadHash, PayloadHasher};
 pub use self::signed_headers::SignedHeaders;
 pub use self::signer::Signer;

@@ -5,7 +5,7 @@ use std::sync::{Arc, MutexGuard};
 use std::time::SystemTime;
 
 use http::header::{AUTHORIZATION, HOST};
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::cache::Cache;
 use super::date::Second;
@@ -15,7 +15,7 @@ use super::scope::Scope;
 use super::shard::Shard;
 use super::signed_headers::SignedHeaders;
 use super::unsigned::{KeyPair, Unsigned};
-use super::{Cause, SignError, SigningParams, unusual};
+use super::{Cause, EventStreamSigner, SignError, SigningParams, unusual};
 use crate::body::BoxError;
 use crate::route::host_value;
 
@@ -96,6 +96,37 @@ impl Signer {
         }
     }
 
+    /// Signs a request whose body is a stream of signed messages, and begins their chain.
+    ///
+    /// In place of a hash of the body, which nobody knows yet, the signature covers
+    /// `STREAMING-AWS4-HMAC-SHA256-EVENTS`, and the header `x-amz-content-sha256` says so.
+    ///
+    /// # Errors
+    /// As [`sign`](Self::sign); and if the credentials are a Bedrock API key, which signs nothing.
+    pub fn sign_event_stream(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &mut HeaderMap,
+        params: &SigningParams<'_>,
+    ) -> Result<EventStreamSigner, SignError> {
+        const EVENTS: &str = "STREAMING-AWS4-HMAC-SHA256-EVENTS";
+        const PAYLOAD: HeaderName = HeaderName::from_static("x-amz-content-sha256");
+        let keys = KeyPair::of(params.credentials)
+            .map_err(|_| BoxError::from("an API key signs no stream"))?;
+        if Second::of(params.time).is_none() {
+            return Err(SignError(Cause::Time));
+        }
+        if uri.path_and_query().is_none() {
+            return Err(BoxError::from("it has no path").into());
+        }
+        add_host(uri, headers)?;
+        headers.insert(PAYLOAD, HeaderValue::from_static(EVENTS));
+        let (target, signed) = ((method, uri), &self.signed);
+        unusual::sign(target, headers, EVENTS.into(), keys, params, signed)?;
+        EventStreamSigner::new(self, headers, params)
+    }
+
     /// Begins a signature of this time, before the hash of the body is known.
     pub(in crate::sign) fn begin(&self, time: SystemTime) -> Begun<'_> {
         let second = Second::of(time);
@@ -168,7 +199,14 @@ impl Begun<'_> {
             return Err(BoxError::from("it has no path").into());
         }
         add_host(uri, headers)?;
-        unusual::sign((method, uri), headers, payload, keys, params, signed)?;
+        unusual::sign(
+            (method, uri),
+            headers,
+            payload.to_string(),
+            keys,
+            params,
+            signed,
+        )?;
         Ok(())
     }
 }

@@ -8,7 +8,6 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Uri};
 
 use super::SigningParams;
-use super::hash::PayloadHash;
 use super::query::canonical_query;
 use super::signed_headers::SignedHeaders;
 use super::unsigned::KeyPair;
@@ -25,11 +24,11 @@ pub(super) fn can_write(time: SystemTime) -> bool {
     before.is_ok_and(|before| before <= FROM_YEAR_1)
 }
 
-/// Signs a request whose `Host` is set.
+/// Signs a request whose `Host` is set, and whose canonical request ends in `payload`.
 pub(super) fn sign(
     (method, uri): (&Method, &Uri),
     headers: &mut HeaderMap,
-    payload: &PayloadHash,
+    payload: String,
     keys: KeyPair<'_>,
     params: &SigningParams<'_>,
     signed: &SignedHeaders,
@@ -67,7 +66,7 @@ pub(super) fn sign(
         method.as_str(),
         uri.to_string(),
         covered.into_iter(),
-        SignableBody::Precomputed(payload.to_string()),
+        SignableBody::Precomputed(payload),
     )?;
     let (instructions, _) = http_request::sign(request, &params)?.into_parts();
     let (added, _) = instructions.into_parts();
