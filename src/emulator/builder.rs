@@ -11,19 +11,37 @@ use super::Emulator;
 use super::keys::{Key, Keys};
 use super::replay::Replay;
 
-type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+/// What says what time it is.
+#[derive(Clone)]
+pub(super) struct Clock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
+
+impl Clock {
+    pub(super) fn system() -> Self {
+        Self(Arc::new(SystemTime::now))
+    }
+
+    pub(super) fn now(&self) -> SystemTime {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
 
 pub(super) struct Settings {
     pub(super) keys: Keys,
     pub(super) verify: bool,
     pub(super) replay: Option<Replay>,
     pub(super) chunk: Option<usize>,
-    clock: Clock,
+    pub(super) clock: Clock,
 }
 
 impl Settings {
     pub(super) fn now(&self) -> SystemTime {
-        (self.clock)()
+        self.clock.now()
     }
 }
 
@@ -53,7 +71,7 @@ impl EmulatorBuilder {
                 verify: true,
                 replay: None,
                 chunk: None,
-                clock: Arc::new(SystemTime::now),
+                clock: Clock::system(),
             },
         }
     }
@@ -107,7 +125,7 @@ impl EmulatorBuilder {
 
     /// Takes the time from `clock` instead of from the system.
     pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        self.settings.clock = Arc::new(clock);
+        self.settings.clock = Clock(Arc::new(clock));
         self
     }
 

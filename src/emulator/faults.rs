@@ -162,6 +162,18 @@ impl Fault {
         })
     }
 
+    /// Whether nothing comes after the answer that this fault was worked into.
+    pub(super) fn ends_stream(self) -> bool {
+        matches!(
+            self,
+            Self::ExceptionFirst
+                | Self::ExceptionMid
+                | Self::Cut
+                | Self::NoMessageStop
+                | Self::OversizedFrame
+        )
+    }
+
     /// Works the fault into the steps of a body.
     pub(super) fn steps(self, content: Content) -> Vec<Step> {
         let (mut frames, closing, binary) = match content {

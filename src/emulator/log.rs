@@ -24,6 +24,9 @@ const SECRET: [&str; 5] = [
 pub enum Verdict {
     /// Signature or API key are valid (or are not looked at).
     Accepted,
+    /// A stream whose head is valid, and so is the signature of every message up to the empty one that ends it: so many
+    /// came before that one.
+    Chained(u64),
     /// Refused with this AWS exception, for instance `InvalidSignatureException`.
     Refused(&'static str),
     /// The request broke off before its end.
@@ -44,10 +47,12 @@ pub struct ReceivedRequest {
     pub version: Version,
     /// All headers.
     pub headers: HeaderMap,
-    /// The body's first MiB.
+    /// The body's first MiB; of a bidirectional stream the first 64 KiB.
     pub body: Bytes,
     /// The length of the whole body.
     pub body_len: u64,
+    /// How many events a bidirectional stream brought.
+    pub messages: u64,
     /// Whether the credentials were good.
     pub verdict: Verdict,
 }
@@ -70,6 +75,7 @@ impl ReceivedRequest {
             headers,
             body: Bytes::new(),
             body_len: 0,
+            messages: 0,
             verdict: Verdict::Incomplete,
         }
     }
@@ -97,7 +103,7 @@ impl ReceivedRequest {
     /// Whether the credentials were accepted.
     #[must_use]
     pub fn accepted(&self) -> bool {
-        self.verdict == Verdict::Accepted
+        matches!(self.verdict, Verdict::Accepted | Verdict::Chained(_))
     }
 }
 
@@ -161,6 +167,12 @@ impl Entry {
     pub(super) fn arrived(&mut self, body_len: u64) {
         if let Some(request) = &mut self.request {
             request.body_len = body_len;
+        }
+    }
+
+    pub(super) fn counted(&mut self, messages: u64) {
+        if let Some(request) = &mut self.request {
+            request.messages = messages;
         }
     }
 

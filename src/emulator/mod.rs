@@ -39,7 +39,7 @@
 //! # Operations
 //! Converse, ConverseStream, InvokeModel, InvokeModelWithResponseStream and CountTokens below `/model/{id}/`, the id one
 //! segment; `/v1` and `/openai/v1` chat completions and responses, `/anthropic/v1/messages`, `GET /foundation-models`.
-//! Anything else, an ARN spread over several segments included, is the 200 with `UnknownOperationException` that AWS sends.
+//! InvokeModelWithBidirectionalStream is [below](#bidirectional-streams). Anything else, an ARN spread over several segments included, is the 200 with `UnknownOperationException` that AWS sends.
 //! InvokeModel bodies are Anthropic's for ids with `anthropic`, Nova's for ids with `nova`, else they follow the request.
 //!
 //! The answer repeats the last user message. **A token is a whitespace-separated word**: input tokens are the words of all
@@ -87,6 +87,27 @@
 //! ended a cache point with, and `cacheWriteInputTokens` for the rest of what it marks. The last 4096 prefixes are known;
 //! there is no least length, nothing expires, and tools count no words. `serviceTier` and `performanceConfig` come back.
 //!
+//! # Bidirectional streams
+//! `POST /model/{id}/invoke-with-bidirectional-stream` is answered message by message while the request arrives, over HTTP/2
+//! and HTTP/1.1. The request is read only as its answer is, one message at a time.
+//!
+//! With a signed head (over the hash of nothing, or with `x-amz-content-sha256: STREAMING-AWS4-HMAC-SHA256-EVENTS`) every
+//! message must have `:date` and `:chunk-signature` and no other header, continue the chain that the head's signature
+//! begins, be dated at most five minutes off, and wrap one message; its own date stands in the scope. A signed empty
+//! message ends the stream. [`Verdict::Chained`] says that all of that was so. With an API key the messages come bare, and
+//! the end of the body is the end.
+//!
+//! A message is an event `chunk` with `{"bytes":"<base64>"}`, at most 1,000,000 bytes. What is wrong with one is told in a
+//! `validationException`, after which the answer ends; [`ReceivedRequest::verdict`] has the exception that a whole request
+//! would have got, such as `InvalidSignatureException`.
+//!
+//! - An id with `sonic` is a Nova Sonic: `sessionStart`, `promptStart`, contents (`contentStart`, `textInput` or
+//!   `audioInput` or `toolResult`, `contentEnd`), `promptEnd`, `sessionEnd`, in that order. After each content of the user
+//!   (but for `"interactive": false`) and of a tool come `completionStart`, what was heard, the answer as text and, where
+//!   the prompt has an `audioOutputConfiguration`, as audio that repeats the user's, `usageEvent`, `completionEnd`. 1000
+//!   bytes of audio are a token. A session lasts eight minutes at most, the request five seconds longer than its last event.
+//! - Any other model repeats every chunk.
+//!
 //! # Faults
 //! A model id that contains `fault.`, such as `us.anthropic.fault.throttle-2`, chooses one:
 //!
@@ -108,6 +129,10 @@
 //! | `hang-body` | the head and nothing more |
 //! | `large-N` | a text of N bytes (64 MiB at most) |
 //!
+//! In a bidirectional stream `throttle`, `error`, `slow-first-byte`, `never`, `expired` and `unknown-operation` come instead
+//! of the head, `slow-frames` goes before every frame, `large` does nothing, and the others spoil the first completion (the
+//! first chunk of a model that is no Nova Sonic).
+//!
 //! # Replay
 //! [`EmulatorBuilder::replay`] answers from a file instead: one JSON object a line with `id`, `request` (`method`, `url`,
 //! `body` or `body_omitted` with its `sha256`) and `response` (`status`, `headers` as pairs, `body` or `body_b64`). The
@@ -115,14 +140,16 @@
 //! get their recordings in file order, from the start again after the last. Nothing found is a 404.
 //!
 //! # Limitations
-//! Bidirectional streams, asynchronous invocations, citations and the contents of files are not emulated; tools, schemas,
-//! thinking and guardrails are in Converse only. Bodies are read whole, up to 64 MiB.
+//! Asynchronous invocations, citations and the contents of files are not emulated; tools, schemas,
+//! thinking and guardrails are in Converse only. A Nova Sonic calls no tools, and only the end of a content ends a turn.
+//! Bodies are read whole, up to 64 MiB, but for bidirectional streams, which are not replayed.
 
 mod answer;
 mod builder;
 mod canonical;
 mod claude;
 mod converse;
+mod duplex;
 mod faults;
 mod hash;
 mod keys;

@@ -25,6 +25,7 @@ pub(super) enum Operation {
     Invoke,
     InvokeStream,
     CountTokens,
+    Bidirectional,
 }
 
 /// What a request line asks for.
@@ -47,6 +48,7 @@ impl Target {
                 "invoke" => Operation::Invoke,
                 "invoke-with-response-stream" => Operation::InvokeStream,
                 "count-tokens" => Operation::CountTokens,
+                "invoke-with-bidirectional-stream" => Operation::Bidirectional,
                 _ => return Self::Unknown,
             };
             return Self::Model(id, operation);
@@ -117,6 +119,8 @@ impl Target {
                     }
                     Operation::Invoke => invoke(id, &body, &reply()),
                     Operation::InvokeStream => invoke_stream(id, &body, &reply()),
+                    // Answered message by message, not here.
+                    Operation::Bidirectional => Answer::unknown_operation(),
                 })
             }
             Self::Native(native) => {
@@ -155,6 +159,7 @@ impl Operation {
             Self::Converse | Self::ConverseStream if id.contains(":prompt/") => &[],
             Self::Converse | Self::ConverseStream => &["messages"],
             Self::CountTokens => &["input"],
+            Self::Bidirectional => &[],
             Self::Invoke | Self::InvokeStream => match Family::of(id, body) {
                 Family::Claude => &["anthropic_version", "max_tokens", "messages"],
                 Family::Nova => &["messages"],
@@ -231,7 +236,7 @@ fn model(path: &str) -> Option<(String, &str)> {
     (!id.is_empty() && !operation.contains('/')).then_some((id, operation))
 }
 
-fn valid_id(id: &str) -> bool {
+pub(super) fn valid_id(id: &str) -> bool {
     id.len() <= 2048
         && id
             .bytes()
@@ -278,7 +283,7 @@ fn stream(frames: Vec<Bytes>, closing: usize) -> Answer {
 }
 
 /// One event with the padding `p` by which Bedrock hides the size of what it says.
-fn event_frame(name: &str, mut event: Value, index: usize) -> Bytes {
+pub(super) fn event_frame(name: &str, mut event: Value, index: usize) -> Bytes {
     let length = 1 + index * 17 % PADDING.len();
     event["p"] = json!(PADDING.get(..length));
     eventstream::event(name, event.to_string().as_bytes())

@@ -1,6 +1,9 @@
 //! Errors in the form that the real service gives them.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
+
+use crate::eventstream;
 
 /// Which part of AWS speaks; it shows in `x-amzn-ErrorType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +89,19 @@ impl Refusal {
             "RequestEntityTooLargeException",
             "The request body is larger than 64 MiB.",
         )
+    }
+
+    /// The same within a stream, where AWS speaks only of the exceptions that the service model names.
+    pub(super) fn frame(&self) -> Bytes {
+        let name = match self.origin {
+            Origin::FrontDoor => "ValidationException",
+            Origin::Bedrock => self.name,
+        };
+        let mut name = name.to_owned();
+        if let Some(first) = name.get_mut(..1) {
+            first.make_ascii_lowercase();
+        }
+        eventstream::exception(&name, self.body.to_string().as_bytes())
     }
 
     /// The value of `x-amzn-ErrorType`.

@@ -6,12 +6,14 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
+
+use super::duplex::Duplex;
 
 /// One step of a body.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub(super) enum Step {
     Wait(Duration),
     /// Aborts the transfer: a broken connection in HTTP/1.1, a reset stream in HTTP/2.
     Abort,
+    /// The same when the peer has left already.
+    Gone,
     /// Sends nothing more and does not end.
     Hang,
 }
@@ -67,6 +71,8 @@ pub(super) struct Script {
     /// The exact length, when the answer declares one.
     length: Option<u64>,
     sleep: Option<Pin<Box<Sleep>>>,
+    /// What says how it goes on when there are no more steps.
+    source: Option<Box<Duplex>>,
     departure: Departure,
 }
 
@@ -79,6 +85,18 @@ impl Script {
             steps: steps.into(),
             length,
             sleep: None,
+            source: None,
+            departure,
+        }
+    }
+
+    /// The body of an answer that is made while its request arrives.
+    pub(super) fn of(source: Duplex, departure: Departure) -> Self {
+        Self {
+            steps: VecDeque::new(),
+            length: None,
+            sleep: None,
+            source: Some(Box::new(source)),
             departure,
         }
     }
@@ -102,7 +120,7 @@ impl Body for Script {
             let step = self.steps.pop_front();
             match step {
                 Some(Step::Data(data)) => {
-                    if self.steps.is_empty() {
+                    if self.steps.is_empty() && self.source.is_none() {
                         self.departure.disarm();
                     }
                     if let Some(length) = &mut self.length {
@@ -116,9 +134,12 @@ impl Body for Script {
                     return Poll::Pending;
                 }
                 Some(Step::Wait(time)) => self.sleep = Some(Box::pin(sleep(time))),
-                Some(Step::Abort) => {
-                    self.departure.disarm();
+                Some(step @ (Step::Abort | Step::Gone)) => {
+                    if matches!(step, Step::Abort) {
+                        self.departure.disarm();
+                    }
                     self.steps.clear();
+                    self.source = None;
                     let cut = io::Error::other("the emulator cuts this answer");
                     return Poll::Ready(Some(Err(cut)));
                 }
@@ -127,15 +148,23 @@ impl Body for Script {
                     return Poll::Pending;
                 }
                 None => {
-                    self.departure.disarm();
-                    return Poll::Ready(None);
+                    let more = match &mut self.source {
+                        Some(source) => ready!(source.poll_steps(cx)),
+                        None => None,
+                    };
+                    let Some(more) = more else {
+                        self.source = None;
+                        self.departure.disarm();
+                        return Poll::Ready(None);
+                    };
+                    self.steps.extend(more);
                 }
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.steps.is_empty() && self.sleep.is_none()
+        self.steps.is_empty() && self.sleep.is_none() && self.source.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, DATE};
-use http::{HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response, request};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -28,13 +28,14 @@ use uuid::Uuid;
 use super::answer::{Answer, Content};
 use super::builder::Settings;
 use super::converse::Memory;
+use super::duplex::{self, Duplex};
 use super::faults::{self, Fault};
 use super::log::{self, Log, Verdict};
 use super::operations::{Operation, Target};
 use super::refusal::Refusal;
 use super::replay::{self, Recording, Replay};
 use super::script::{Departure, Script, Step};
-use super::verify::{Arrived, verify};
+use super::verify::{Arrived, Payload, verify};
 
 const BODY_LIMIT: u64 = 64 * 1024 * 1024;
 const GRACE: Duration = Duration::from_millis(500);
@@ -123,6 +124,15 @@ async fn exchange(state: &State, request: Request<Incoming>) -> Response<Script>
     let departure = Departure::watch(&state.aborted);
     let (head, body) = request.into_parts();
     let mut entry = state.log.open(&head);
+    let target = Target::of(&head.method, head.uri.path());
+    if let Target::Model(id, Operation::Bidirectional) = &target
+        && state.settings.replay.is_none()
+    {
+        return match duplex(state, id, &head, body, entry).await {
+            Ok(source) => begin(state, source, departure),
+            Err(answer) => send(state, *answer, None, departure),
+        };
+    }
     let body = match read(body, &mut entry).await {
         Ok(body) => body,
         Err(Broken) => {
@@ -135,14 +145,7 @@ async fn exchange(state: &State, request: Request<Incoming>) -> Response<Script>
     let verdict = match &body {
         None => Err(Refusal::too_large()),
         Some(body) if state.settings.verify => {
-            let arrived = Arrived {
-                method: head.method.as_str(),
-                path: head.uri.path(),
-                query: head.uri.query(),
-                authority: head.uri.authority().map(|authority| authority.as_str()),
-                headers: &head.headers,
-                body,
-            };
+            let arrived = Arrived::of(&head, Payload::Whole(body));
             verify(&arrived, &state.settings.keys, state.settings.now())
         }
         Some(_) => Ok(()),
@@ -158,7 +161,7 @@ async fn exchange(state: &State, request: Request<Incoming>) -> Response<Script>
             if let Some(replay) = &state.settings.replay {
                 return replayed(state, replay, &head, &body, departure);
             }
-            answer(state, &Target::of(&head.method, head.uri.path()), &body).await
+            answer(state, &target, &body).await
         }
     };
     match answer {
@@ -205,6 +208,22 @@ async fn answer(
             .answer(&state.memory, body, None)
             .map(|answer| (answer, None));
     };
+    let streaming = matches!(
+        target,
+        Target::Model(_, Operation::ConverseStream | Operation::InvokeStream)
+    ) || json["stream"] == true;
+    if let Some(answer) = before(state, model, fault, streaming).await {
+        return Ok((answer, None));
+    }
+    let large = match fault {
+        Fault::Large(bytes) => Some(bytes),
+        _ => None,
+    };
+    Ok((target.answer(&state.memory, body, large)?, Some(fault)))
+}
+
+/// Waits as the fault of this model says; the answer with which it spares the operation, if it has one.
+async fn before(state: &State, model: &str, fault: Fault, streaming: bool) -> Option<Answer> {
     let calls = {
         let mut calls = state.calls.lock().unwrap_or_else(PoisonError::into_inner);
         let count = calls.entry(model.to_owned()).or_insert(0);
@@ -216,24 +235,51 @@ async fn answer(
         Fault::SlowFirstByte(time) => tokio::time::sleep(time).await,
         _ => {}
     }
-    let streaming = matches!(
-        target,
-        Target::Model(_, Operation::ConverseStream | Operation::InvokeStream)
-    ) || json["stream"] == true;
-    if let Some(answer) = fault.instead(calls, streaming) {
-        return Ok((answer, None));
-    }
-    let large = match fault {
-        Fault::Large(bytes) => Some(bytes),
-        _ => None,
+    fault.instead(calls, streaming)
+}
+
+/// The answer to a bidirectional stream whose head is in order.
+async fn duplex(
+    state: &State,
+    id: &str,
+    head: &request::Parts,
+    body: Incoming,
+    entry: log::Entry,
+) -> Result<Duplex, Box<Answer>> {
+    let opened = duplex::open(&state.settings, id, head);
+    let opening = match opened {
+        Ok(opening) => opening,
+        Err(refusal) => {
+            entry.close(&Bytes::new(), Verdict::Refused(refusal.name));
+            return Err(Box::new(refusal.into()));
+        }
     };
-    Ok((target.answer(&state.memory, body, large)?, Some(fault)))
+    if let Some(fault) = opening.fault()
+        && let Some(answer) = before(state, id, fault, true).await
+    {
+        entry.close(&Bytes::new(), Verdict::Accepted);
+        return Err(Box::new(answer));
+    }
+    Ok(opening.begin(body, entry))
+}
+
+fn begin(state: &State, source: Duplex, departure: Departure) -> Response<Script> {
+    let answer = Answer::events(Content::Frames {
+        frames: Vec::new(),
+        closing: 0,
+        binary: true,
+    });
+    let answer = answer.with("x-amzn-requestid", Uuid::new_v4());
+    let mut response = Response::new(Script::of(source, departure));
+    *response.headers_mut() = answer.headers;
+    date(state, response.headers_mut());
+    response
 }
 
 fn replayed(
     state: &State,
     replay: &Replay,
-    head: &http::request::Parts,
+    head: &request::Parts,
     body: &Bytes,
     departure: Departure,
 ) -> Response<Script> {
@@ -291,14 +337,18 @@ fn send(
     if let Some(length) = length {
         response.headers_mut().insert(CONTENT_LENGTH, length.into());
     }
+    date(state, response.headers_mut());
+    response
+}
+
+fn date(state: &State, headers: &mut HeaderMap) {
     let date = OffsetDateTime::from(state.settings.now()).format(HTTP_DATE);
     if let Ok(date) = date
         .map_err(drop)
         .and_then(|date| HeaderValue::try_from(date).map_err(drop))
     {
-        response.headers_mut().insert(DATE, date);
+        headers.insert(DATE, date);
     }
-    response
 }
 
 /// Binds the address and serves it in a task of its own.

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, request};
 
 use super::canonical::{self, Plus};
 use super::hash::{hex, hmac, sha256_hex};
@@ -11,7 +11,13 @@ use super::keys::Keys;
 use super::refusal::Refusal;
 use super::scope::{self, Claim};
 
+pub(super) use self::chain::Chain;
+
+mod chain;
+
 const SKEW: Duration = Duration::from_secs(5 * 60);
+/// In the place of the body's hash where its messages are signed one by one.
+const EVENTS: &str = "STREAMING-AWS4-HMAC-SHA256-EVENTS";
 const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. Check your AWS \
                         Secret Access Key and signing method. Consult the service documentation for details.";
 
@@ -24,11 +30,51 @@ pub(super) struct Arrived<'a> {
     /// `:authority` of HTTP/2, or the authority of an absolute-form target.
     pub(super) authority: Option<&'a str>,
     pub(super) headers: &'a HeaderMap,
-    pub(super) body: &'a [u8],
+    pub(super) payload: Payload<'a>,
+}
+
+impl<'a> Arrived<'a> {
+    pub(super) fn of(head: &'a request::Parts, payload: Payload<'a>) -> Self {
+        Self {
+            method: head.method.as_str(),
+            path: head.uri.path(),
+            query: head.uri.query(),
+            authority: head.uri.authority().map(|authority| authority.as_str()),
+            headers: &head.headers,
+            payload,
+        }
+    }
+}
+
+/// What the signature of a request's head says of the body.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Payload<'a> {
+    Whole(&'a [u8]),
+    /// A stream of messages that come later, each with a signature of its own.
+    Events,
 }
 
 /// Checks the request's signature or API key against `keys` at the time `now`.
 pub(super) fn verify(arrived: &Arrived<'_>, keys: &Keys, now: SystemTime) -> Result<(), Refusal> {
+    check(arrived, keys, now).map(drop)
+}
+
+/// The same for the head of a stream: the chain that its messages must continue, or none with an API key.
+pub(super) fn verify_head(
+    arrived: &Arrived<'_>,
+    keys: &Keys,
+    now: SystemTime,
+) -> Result<Option<Chain>, Refusal> {
+    let signed = check(arrived, keys, now)?;
+    Ok(signed.map(|(claim, secret)| Chain::new(claim, secret.to_owned())))
+}
+
+/// The valid claim and its secret; nothing for an API key.
+fn check<'a>(
+    arrived: &Arrived<'_>,
+    keys: &'a Keys,
+    now: SystemTime,
+) -> Result<Option<(Claim, &'a str)>, Refusal> {
     let mut values = arrived.headers.get_all(AUTHORIZATION).iter();
     let presigned = arrived
         .query
@@ -45,22 +91,23 @@ pub(super) fn verify(arrived: &Arrived<'_>, keys: &Keys, now: SystemTime) -> Res
             ));
         }
         (Some(value), None) => match bearer(value.as_bytes()) {
-            Some(key) if keys.has_api_key(key) => return Ok(()),
+            Some(key) if keys.has_api_key(key) => return Ok(None),
             Some(_) => return Err(Refusal::invalid_api_key()),
             None => Claim::from_header(value.as_bytes(), arrived)?,
         },
         (None, _) if presigned => Claim::from_query(arrived.query.unwrap_or_default())?,
         (None, _) => return Err(Refusal::missing_token()),
     };
-    check_claim(&claim, arrived, keys, now)
+    let secret = check_claim(&claim, arrived, keys, now)?;
+    Ok(Some((claim, secret)))
 }
 
-fn check_claim(
+fn check_claim<'a>(
     claim: &Claim,
     arrived: &Arrived<'_>,
-    keys: &Keys,
+    keys: &'a Keys,
     now: SystemTime,
-) -> Result<(), Refusal> {
+) -> Result<&'a str, Refusal> {
     scope::check(claim, arrived)?;
     let unknown = || Refusal::unrecognized_client();
     let key = keys
@@ -74,7 +121,7 @@ fn check_claim(
     check_signed_headers(&signed, arrived)?;
     let payload = payload_hash(arrived)?;
     if matches(claim, arrived, &key.secret, &signed, &payload) {
-        Ok(())
+        Ok(&key.secret)
     } else {
         Err(Refusal::invalid_signature(MISMATCH))
     }
@@ -90,7 +137,7 @@ fn matches(
 ) -> bool {
     let uri = canonical::uri(arrived.path);
     let headers = canonical::headers(signed, arrived.headers, arrived.authority);
-    let signing_key = signing_key(secret, claim);
+    let signing_key = signing_key(secret, &claim.date, &claim.region, &claim.service);
     let skip = claim.presigned.then_some("X-Amz-Signature");
     [Plus::Space, Plus::Literal].into_iter().any(|plus| {
         let query = canonical::query(arrived.query.unwrap_or_default(), plus, skip);
@@ -122,12 +169,10 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
         .then(|| key.trim_ascii())
 }
 
-fn signing_key(secret: &str, claim: &Claim) -> [u8; 32] {
+fn signing_key(secret: &str, date: &str, region: &str, service: &str) -> [u8; 32] {
     let secret = format!("AWS4{secret}");
-    [&claim.date, &claim.region, &claim.service]
+    [date, region, service, "aws4_request"]
         .into_iter()
-        .map(String::as_str)
-        .chain(["aws4_request"])
         .fold(None, |key: Option<[u8; 32]>, part| {
             let key = key.as_ref().map_or(secret.as_bytes(), |key| &key[..]);
             Some(hmac(key, part.as_bytes()))
@@ -191,8 +236,17 @@ fn check_signed_headers(signed: &[&str], arrived: &Arrived<'_>) -> Result<(), Re
 
 /// The hash of the body as it arrived; a declared hash must agree with it.
 fn payload_hash(arrived: &Arrived<'_>) -> Result<String, Refusal> {
-    let hash = sha256_hex(arrived.body);
-    match canonical::header("x-amz-content-sha256", arrived.headers, None) {
+    let declared = canonical::header("x-amz-content-sha256", arrived.headers, None);
+    let body = match arrived.payload {
+        Payload::Whole(body) => body,
+        Payload::Events if declared.as_deref() == Some(EVENTS.as_bytes()) => {
+            return Ok(EVENTS.to_owned());
+        }
+        // Some signers leave the header out and sign the hash of nothing.
+        Payload::Events => b"",
+    };
+    let hash = sha256_hex(body);
+    match declared {
         Some(declared) if declared != hash.as_bytes() => Err(Refusal::invalid_signature(MISMATCH)),
         _ => Ok(hash),
     }

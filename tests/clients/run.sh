@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Real clients against the built examples: run.sh BIN_DIR, where BIN_DIR holds the examples `gateway` and `emulator`
-# (target/release/examples). Needs Python >= 3.11, Node >= 20 with npm, openssl and curl; the rest is installed from the
+# Real clients against the built examples: run.sh BIN_DIR, where BIN_DIR holds the examples `gateway`, `emulator` and `axum`
+# (target/release/examples), and the directory above it `sdk`, built from ../sdk. Needs Python >= 3.11, Node >= 20 with npm, openssl and curl; the rest is installed from the
 # lock files. CLIENTS_HOME (default .venv beside this file) holds the Python environment.
 set -euo pipefail
 bin=$(cd "${1:?usage: run.sh BIN_DIR}" && pwd)
@@ -91,8 +91,13 @@ models() {
 }
 
 serve() {
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
-        -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$work/key.pem" -out "$work/ca.pem" 2>/dev/null
+    # rustls takes no authority's certificate for a server's.
+    local new=(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2)
+    "${new[@]}" -subj /CN=tests -keyout "$work/ca.key" -out "$work/ca.pem" 2>/dev/null
+    "${new[@]}" -CA "$work/ca.pem" -CAkey "$work/ca.key" -subj /CN=localhost \
+        -addext basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
+        -keyout "$work/key.pem" -out "$work/cert.pem" 2>/dev/null
+    local tls=(--tls-cert "$work/cert.pem" --tls-key "$work/key.pem")
     {
         gateway demo && models && key_pair default
         gateway strict && echo 'strict_parameters = true' && key_pair default
@@ -100,22 +105,25 @@ serve() {
         gateway bare # stores no key
     } >"$work/gateway.toml"
 
-    # What arrived is asked for on a port of its own, whose address is the second line.
-    start emulator control "$bin/emulator" --listen 127.0.0.1:0
-    export CONTROL=$address EMULATOR
+    # What arrived is asked for on a port of its own, whose address is the last line.
+    start emulator control "$bin/emulator" --listen 127.0.0.1:0 "${tls[@]}"
+    export CONTROL=$address EMULATOR EMULATOR_TLS
     EMULATOR=$(sed -nE 's/^emulator on (http:\S+)$/\1/p' "$work/emulator.out")
+    EMULATOR_TLS=$(sed -nE 's/^tls on (https:\S+)$/\1/p' "$work/emulator.out")
     local common=(--listen 127.0.0.1:0 --config "$work/gateway.toml" --endpoint "$EMULATOR")
     export ADMIN=127.0.0.1:$(free_port)
     start plain listening "$bin/gateway" "${common[@]}" --admin "$ADMIN"
     export GATEWAY=$address
     start tls listening "$bin/gateway" "${common[@]}" --admin "127.0.0.1:$(free_port)" \
-        --tls-cert "$work/ca.pem" --tls-key "$work/key.pem"
+        "${tls[@]}"
     export GATEWAY_TLS=https://localhost:${address##*:} CA=$work/ca.pem NODE_EXTRA_CA_CERTS=$work/ca.pem
     export SCRAPED_ADMIN=127.0.0.1:$(free_port) SCRAPED_LOG=$work/records.jsonl
     start scraped listening "$bin/gateway" "${common[@]}" --admin "$SCRAPED_ADMIN" --log-file "$SCRAPED_LOG"
     export SCRAPED=$address
     start demo listening "$bin/gateway" --listen 127.0.0.1:0 --admin "127.0.0.1:$(free_port)"
     export DEMO=$address DEMO_OUTPUT=$work/demo.out
+    start axum listening "$bin/axum"
+    export AXUM=$address SDK=$bin/../sdk
 }
 
 # client COMMAND…: runs one client's cases; one that stops half way is a failure too.
@@ -146,6 +154,7 @@ client node ai_sdk.mjs
 client node openai_sdk.mjs
 client node compat_openai.mjs
 client node compat_ai_sdk.mjs
+client bash aws_sdk_rust.sh
 
 passed=$(grep -c '^ok ' "$work/report" || true)
 failed=$(grep -c '^FAIL ' "$work/report" || true)

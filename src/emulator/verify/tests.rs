@@ -42,7 +42,7 @@ impl Signed {
             query: self.uri.query(),
             authority: self.uri.authority().map(|authority| authority.as_str()),
             headers: &self.headers,
-            body: &self.body,
+            payload: Payload::Whole(&self.body),
         }
     }
 
@@ -101,14 +101,17 @@ fn signed(request: Signed, id: &str, scope: &str, names: &[&str]) -> Signed {
         &canonical::query(arrived.query.unwrap_or_default(), Plus::Space, None),
         &canonical::headers(names, arrived.headers, arrived.authority),
         &names.join(";"),
-        &sha256_hex(arrived.body),
+        &sha256_hex(&request.body),
     );
     let to_sign = format!(
         "AWS4-HMAC-SHA256\n{}\n{scope}/aws4_request\n{}",
         claim.timestamp,
         sha256_hex(&canonical)
     );
-    let signature = hex(&hmac(&signing_key(SECRET, &claim), to_sign.as_bytes()));
+    let signature = hex(&hmac(
+        &signing_key(SECRET, &claim.date, &claim.region, &claim.service),
+        to_sign.as_bytes(),
+    ));
     request.authorized("Signature=0", &format!("Signature={signature}"))
 }
 
@@ -590,7 +593,8 @@ fn presigned_queries() {
             sha256_hex(&canonical)
         );
         let probe = format!("{}&X-Amz-Signature=0", uri.query().unwrap());
-        let key = signing_key(SECRET, &Claim::from_query(&probe).unwrap());
+        let claim = Claim::from_query(&probe).unwrap();
+        let key = signing_key(SECRET, &claim.date, &claim.region, &claim.service);
         let signature = hex(&hmac(&key, to_sign.as_bytes()));
         request.uri = format!("{target}&X-Amz-Signature={signature}")
             .parse()

@@ -1,6 +1,9 @@
 //! The emulator over real sockets, with requests signed by `aws-sigv4`.
 
+#[path = "../support/mod.rs"]
 mod support;
+
+mod duplex;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -131,6 +134,11 @@ impl Call {
     }
 
     fn sign(&mut self, host: &str) {
+        self.sign_as(host, None);
+    }
+
+    /// Signs with this word in the place of the body's hash.
+    fn sign_as(&mut self, host: &str, payload: Option<&str>) {
         let credentials =
             Credentials::new(self.id, SECRET, self.token.map(str::to_owned), None, "test");
         let identity = credentials.into();
@@ -142,6 +150,10 @@ impl Call {
             .settings(SigningSettings::default())
             .build()
             .unwrap();
+        if let Some(payload) = payload {
+            let value = payload.parse().unwrap();
+            self.headers.insert("x-amz-content-sha256", value);
+        }
         let headers: Vec<(String, String)> = self
             .headers
             .iter()
@@ -154,7 +166,10 @@ impl Call {
             headers
                 .iter()
                 .map(|(name, value)| (name.as_str(), value.as_str())),
-            SignableBody::Bytes(&self.body),
+            match payload {
+                Some(payload) => SignableBody::Precomputed(payload.to_owned()),
+                None => SignableBody::Bytes(&self.body),
+            },
         )
         .unwrap();
         let (instructions, _) = sign(signable, &params.into()).unwrap().into_parts();

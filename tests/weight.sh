@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# What the crate weighs for those who depend on it: the crates of each feature, and with `--build` the time of a build
+# from nothing beside that of `aws-sdk-bedrockruntime`, each with its default features. Fails where a goal is missed.
+#
+#   tests/weight.sh [--build [ROUNDS]]
+#
+# A build takes minutes of every core: on a machine that does something else too, the figures say nothing.
+set -euo pipefail
+shopt -s inherit_errexit
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root"
+most_crates=90 most_time=0.333
+missed=0
+
+# goal NAME MEASURED WANTED
+goal() {
+    local met=ok
+    awk "BEGIN { exit !($2 <= $3) }" || met=MISSED missed=1
+    echo "goal: $1 | measured $2 | wanted <= $3 | $met"
+}
+
+# crates CARGO-ARGS…: how many crates are built besides this one.
+crates() {
+    cargo tree --edges normal --prefix none --format '{p}' "$@" | sed 's, (\*)$,,; /^tower-bedrock /d' | sort -u | wc -l
+}
+
+count() {
+    local feature
+    for feature in $(sed -n '/^\[features\]/,/^$/s/^\([a-z]\+\) = .*/\1/p' Cargo.toml); do
+        [ "$feature" != default ] || continue
+        printf '%-9s %3d crates\n' "$feature" "$(crates --no-default-features --features "$feature")"
+    done
+    printf '%-9s %3d crates\n' "(none)" "$(crates --no-default-features)"
+    goal "crates of the default features" "$(crates)" "$most_crates"
+}
+
+# consumer NAME DEPENDENCY: a crate that depends on this and nothing else, its dependencies fetched.
+consumer() {
+    mkdir -p "$work/$1/src"
+    printf '[package]\nname = "consumer"\nversion = "0.0.0"\nedition = "2024"\n\n[dependencies]\n%s\n\n[workspace]\n' \
+        "$2" >"$work/$1/Cargo.toml"
+    touch "$work/$1/src/lib.rs"
+    # The versions that this repository is tested with, as far as it has them.
+    cp "$3" "$work/$1/Cargo.lock"
+    (cd "$work/$1" && cargo fetch --quiet)
+}
+
+# cold NAME: seconds of a build from nothing.
+cold() {
+    local begun=${EPOCHREALTIME/./}
+    (cd "$work/$1" && cargo build --quiet --target-dir "$work/$1/target") >&2
+    local ended=${EPOCHREALTIME/./}
+    rm -rf "$work/$1/target"
+    awk "BEGIN { printf \"%.1f\", ($ended - $begun) / 1e6 }"
+}
+
+build() {
+    local rounds=$1 round ours theirs ours_all=0 theirs_all=0
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    export CARGO_INCREMENTAL=0
+    unset CARGO_TARGET_DIR
+    consumer ours "tower-bedrock = { path = \"$root\" }" Cargo.lock
+    consumer theirs "$(grep '^aws-sdk-bedrockruntime' tests/sdk/Cargo.toml |
+        sed 's/{ version = \("[^"]*"\).*/\1/')" tests/sdk/Cargo.lock
+    for ((round = 1; round <= rounds; round++)); do
+        ours=$(cold ours)
+        theirs=$(cold theirs)
+        echo "round $round: tower-bedrock $ours s, aws-sdk-bedrockruntime $theirs s"
+        ours_all=$(awk "BEGIN { print $ours_all + $ours }")
+        theirs_all=$(awk "BEGIN { print $theirs_all + $theirs }")
+    done
+    goal "cold build / that of aws-sdk-bedrockruntime" \
+        "$(awk "BEGIN { printf \"%.3f\", $ours_all / $theirs_all }")" "$most_time"
+}
+
+count
+case ${1:-} in
+"") ;;
+--build) build "${2:-2}" ;;
+*)
+    echo "usage: $0 [--build [ROUNDS]]" >&2
+    exit 2
+    ;;
+esac
+exit "$missed"
