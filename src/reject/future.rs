@@ -26,6 +26,8 @@ pin_project! {
     enum Kind<F, B> {
         Inner { #[pin] future: F },
         Refused { #[pin] body: B, drain: Drain, refusal: Option<(Rejection, Dialect)> },
+        /// Neither the inner future nor the body may be polled again.
+        Done,
     }
 }
 
@@ -54,10 +56,10 @@ where
     type Output = Result<Response<ResponseBody<R>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().kind.project() {
+        let mut kind = self.project().kind;
+        let answer = match kind.as_mut().project() {
             KindProj::Inner { future } => {
-                let response = ready!(future.poll(cx))?;
-                Poll::Ready(Ok(response.map(ResponseBody::inner)))
+                ready!(future.poll(cx)).map(|response| response.map(ResponseBody::inner))
             }
             KindProj::Refused {
                 body,
@@ -65,13 +67,14 @@ where
                 refusal,
             } => {
                 ready!(drain.poll(body, cx));
-                // A future polled after completion gets an empty answer rather than a panic.
-                Poll::Ready(Ok(refusal
-                    .take()
-                    .map_or_else(Response::default, |refusal| {
-                        refusal.0.into_response(refusal.1)
-                    })))
+                let Some((rejection, dialect)) = refusal.take() else {
+                    return Poll::Pending;
+                };
+                Ok(rejection.into_response(dialect))
             }
-        }
+            KindProj::Done => return Poll::Pending,
+        };
+        kind.set(Kind::Done);
+        Poll::Ready(answer)
     }
 }

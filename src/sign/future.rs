@@ -48,6 +48,8 @@ pin_project! {
         Reading { credentials: Option<Credentials> },
         Calling { #[pin] future: F },
         Refusing { drain: Drain, refusal: Option<(Rejection, Dialect)> },
+        /// Neither the inner future nor the body may be polled again.
+        Done,
     }
 }
 
@@ -244,7 +246,9 @@ where
                     }
                 }
                 StateProj::Calling { future } => {
-                    let response = ready!(future.poll(cx))?;
+                    let response = ready!(future.poll(cx));
+                    this.state.set(State::Done);
+                    let response = response?;
                     if let Some(settings) = this.settings
                         && may_blame_us(response.status())
                     {
@@ -256,12 +260,13 @@ where
                     if let Some(body) = this.body.as_mut().as_pin_mut() {
                         ready!(drain.poll(body, cx));
                     }
-                    return Poll::Ready(Ok(refusal
-                        .take()
-                        .map_or_else(Response::default, |(rejection, dialect)| {
-                            rejection.into_response(dialect)
-                        })));
+                    let Some((rejection, dialect)) = refusal.take() else {
+                        return Poll::Pending;
+                    };
+                    this.state.set(State::Done);
+                    return Poll::Ready(Ok(rejection.into_response(dialect)));
                 }
+                StateProj::Done => return Poll::Pending,
             }
         }
     }

@@ -25,7 +25,8 @@ pin_project! {
     /// The response future of [`HyperClient`](super::HyperClient).
     #[derive(Debug)]
     pub struct UpstreamFuture {
-        response: legacy::ResponseFuture,
+        // `None` once it has completed.
+        response: Option<legacy::ResponseFuture>,
         // The connection, once the request has one.
         captured: CaptureConnection,
         connect: Duration,
@@ -91,7 +92,7 @@ impl UpstreamFuture {
         let spare = Spare::of(Arc::clone(&pools), &request);
         let (response, captured) = send(&pools, request);
         Self {
-            response,
+            response: Some(response),
             captured,
             connect,
             deadline: Deadline::new(Some(connect)),
@@ -107,7 +108,14 @@ impl Future for UpstreamFuture {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            match Pin::new(&mut *this.response).poll(cx) {
+            let Some(response) = this.response.as_mut() else {
+                return Poll::Pending;
+            };
+            let polled = Pin::new(response).poll(cx);
+            if polled.is_ready() {
+                *this.response = None;
+            }
+            match polled {
                 Poll::Ready(Ok(mut response)) => {
                     response.extensions_mut().remove::<Wire>();
                     return Poll::Ready(Ok(response.map(UpstreamResponse::new)));
@@ -120,7 +128,8 @@ impl Future for UpstreamFuture {
                         return Poll::Ready(Err(UpstreamError::new(fault, error)));
                     };
                     tracing::debug!(%error, "the pooled connection was dead: sending once more");
-                    (*this.response, *this.captured) = spare.send();
+                    let (response, captured) = spare.send();
+                    (*this.response, *this.captured) = (Some(response), captured);
                     this.deadline.set(Deadline::new(Some(*this.connect)));
                 }
                 Poll::Pending => {
@@ -128,6 +137,7 @@ impl Future for UpstreamFuture {
                     // when time is up.
                     let after = ready!(this.deadline.as_mut().poll(cx));
                     if this.captured.connection_metadata().is_none() {
+                        *this.response = None;
                         return Poll::Ready(Err(Fault::ConnectTimeout(after).into()));
                     }
                     this.deadline.as_mut().disarm();

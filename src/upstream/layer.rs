@@ -231,14 +231,12 @@ where
                 refusal,
             } => {
                 ready!(drain.poll(body, cx));
-                refusal
-                    .take()
-                    .map_or_else(Response::default, |(rejection, dialect)| {
-                        rejection.into_response(dialect)
-                    })
+                let Some((rejection, dialect)) = refusal.take() else {
+                    return Poll::Pending;
+                };
+                rejection.into_response(dialect)
             }
-            // A future polled after completion gets an empty answer rather than a panic.
-            KindProj::Done => Response::default(),
+            KindProj::Done => return Poll::Pending,
         };
         // Nothing of a request that timed out goes on, however long this future is kept.
         kind.set(Kind::Done);
