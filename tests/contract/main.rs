@@ -41,6 +41,7 @@ macro_rules! each_observed {
 mod alone;
 mod bodies;
 mod cancel;
+mod compose;
 mod drain;
 mod every_state;
 mod order;
