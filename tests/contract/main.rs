@@ -44,6 +44,7 @@ mod cancel;
 mod compose;
 mod drain;
 mod every_state;
+mod mock;
 mod order;
 mod panics;
 mod readiness;
