@@ -237,6 +237,14 @@ impl<R> ResponseBody<R> {
         let kind = ResponseKind::Own { body };
         Self { kind }
     }
+
+    /// Length of an answer of our own.
+    pub(crate) fn own_len(&self) -> u64 {
+        match &self.kind {
+            ResponseKind::Own { body: Some(body) } => body.len() as u64,
+            ResponseKind::Own { body: None } | ResponseKind::Inner { .. } => 0,
+        }
+    }
 }
 
 impl<R> Default for ResponseBody<R> {
@@ -271,9 +279,7 @@ impl<R: Body<Data = Bytes>> Body for ResponseBody<R> {
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             ResponseKind::Inner { body } => body.size_hint(),
-            ResponseKind::Own { body } => {
-                SizeHint::with_exact(body.as_ref().map_or(0, |b| b.len() as u64))
-            }
+            ResponseKind::Own { .. } => SizeHint::with_exact(self.own_len()),
         }
     }
 }

@@ -214,8 +214,7 @@ where
                     };
                     if let Some(rejection) = response.extensions().get::<Rejection>().cloned() {
                         let (head, _) = response.into_parts();
-                        let dialect = asked.manner.dialect;
-                        let refusal = head::translated_refusal(head, rejection, dialect);
+                        let refusal = head::translated_refusal(head, rejection, asked.manner);
                         return Poll::Ready(Ok(refusal));
                     }
                     asked.receive(response, translation)
@@ -262,7 +261,7 @@ impl Asked {
         let rejection = self.context.rejected(rejection);
         State::Draining {
             drain: Drain::new(self.manner),
-            answer: Some(head::refusal(rejection, self.manner.dialect)),
+            answer: Some(head::refusal(rejection, self.manner)),
         }
     }
 

@@ -8,7 +8,7 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::{Dialect, Drain, Manner, Rejection};
+use super::{Drain, Manner, Rejection};
 use crate::body::ResponseBody;
 
 pin_project! {
@@ -25,7 +25,7 @@ pin_project! {
     #[project = KindProj]
     enum Kind<F, B> {
         Inner { #[pin] future: F },
-        Refused { #[pin] body: B, drain: Drain, refusal: Option<(Rejection, Dialect)> },
+        Refused { #[pin] body: B, drain: Drain, refusal: Option<(Rejection, Manner)> },
         /// Neither the inner future nor the body may be polled again.
         Done,
     }
@@ -42,7 +42,7 @@ impl<F, B> ResponseFuture<F, B> {
         let kind = Kind::Refused {
             body,
             drain: Drain::new(manner),
-            refusal: Some((rejection, manner.dialect)),
+            refusal: Some((rejection, manner)),
         };
         Self { kind }
     }
@@ -67,10 +67,10 @@ where
                 refusal,
             } => {
                 ready!(drain.poll(body, cx));
-                let Some((rejection, dialect)) = refusal.take() else {
+                let Some((rejection, manner)) = refusal.take() else {
                     return Poll::Pending;
                 };
-                Ok(rejection.into_response(dialect))
+                Ok(rejection.answer(manner))
             }
             KindProj::Done => return Poll::Pending,
         };

@@ -22,7 +22,7 @@ use super::reading::{BodyHash, First, Reading, first};
 use crate::body::{BoxError, Buffered, CollectError, ResponseBody};
 use crate::context::Context;
 use crate::credentials::{Credentials, Later};
-use crate::reject::{Dialect, Drain, Manner, Rejection};
+use crate::reject::{Drain, Manner, Rejection};
 
 pin_project! {
     /// The response future of [`SigV4Signing`](super::SigV4Signing).
@@ -47,7 +47,7 @@ pin_project! {
         /// With the settings' credentials if there are none.
         Reading { credentials: Option<Credentials> },
         Calling { #[pin] future: F },
-        Refusing { drain: Drain, refusal: Option<(Rejection, Dialect)> },
+        Refusing { drain: Drain, refusal: Option<(Rejection, Manner)> },
         /// Neither the inner future nor the body may be polled again.
         Done,
     }
@@ -154,7 +154,7 @@ impl<S, B, F> FutureProj<'_, S, B, F> {
             state_length(&mut head.headers, body.len());
         }
         match settings.prove(facts, head, (&body, hash), credentials, time) {
-            Ok(dated) => self.signed.sent(unsigned.manner.dialect, &head.uri, dated),
+            Ok(dated) => self.signed.sent(unsigned.manner, &head.uri, dated),
             Err(rejection) => {
                 *self.unsigned = Some(unsigned);
                 return self.refuse(rejection);
@@ -182,7 +182,7 @@ impl<F> State<F> {
     fn refusing(facts: Option<&Context>, rejection: Rejection, manner: Manner) -> Self {
         Self::Refusing {
             drain: Drain::new(manner),
-            refusal: Some((noted(facts, rejection), manner.dialect)),
+            refusal: Some((noted(facts, rejection), manner)),
         }
     }
 }
@@ -260,11 +260,11 @@ where
                     if let Some(body) = this.body.as_mut().as_pin_mut() {
                         ready!(drain.poll(body, cx));
                     }
-                    let Some((rejection, dialect)) = refusal.take() else {
+                    let Some((rejection, manner)) = refusal.take() else {
                         return Poll::Pending;
                     };
                     this.state.set(State::Done);
-                    return Poll::Ready(Ok(rejection.into_response(dialect)));
+                    return Poll::Ready(Ok(rejection.answer(manner)));
                 }
                 StateProj::Done => return Poll::Pending,
             }

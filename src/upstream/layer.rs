@@ -17,7 +17,7 @@ use super::error::{self, Fault};
 use super::{TimedBody, UpstreamError};
 use crate::body::{BoxError, ResponseBody};
 use crate::context::{ClientCredential, Context, KeyChoice, Policy, Principal, Timeouts};
-use crate::reject::{Dialect, Drain, Rejection};
+use crate::reject::{Drain, Manner, Rejection};
 
 /// Longest silence amid a response unless told otherwise.
 const IDLE: Duration = Duration::from_secs(60);
@@ -140,7 +140,7 @@ where
             let rejection = context.rejected(error::rejection(error));
             let kind = Kind::Refused {
                 drain: Drain::new(manner),
-                refusal: Some((rejection, manner.dialect)),
+                refusal: Some((rejection, manner)),
                 body,
             };
             return ResponseFuture { kind };
@@ -157,7 +157,7 @@ where
             future: self.inner.call(Request::from_parts(head, body)),
             idle: timeouts.idle,
             context,
-            dialect: manner.dialect,
+            manner,
         };
         ResponseFuture { kind }
     }
@@ -190,9 +190,9 @@ pin_project! {
             #[pin] first_byte: Deadline,
             idle: Option<Duration>,
             context: Context,
-            dialect: Dialect,
+            manner: Manner,
         },
-        Refused { #[pin] body: B, drain: Drain, refusal: Option<(Rejection, Dialect)> },
+        Refused { #[pin] body: B, drain: Drain, refusal: Option<(Rejection, Manner)> },
         Done,
     }
 }
@@ -213,7 +213,7 @@ where
                 first_byte,
                 idle,
                 context,
-                dialect,
+                manner,
             } => match ready!(poll_call(future, first_byte, cx)) {
                 Ok(mut response) => {
                     // An HTTP/1.0 answer, passed on as one, would end where the connection does,
@@ -221,9 +221,7 @@ where
                     *response.version_mut() = Version::HTTP_11;
                     response.map(|body| ResponseBody::inner(TimedBody::new(body, *idle)))
                 }
-                Err(error) => context
-                    .rejected(error::rejection(error))
-                    .into_response(*dialect),
+                Err(error) => context.rejected(error::rejection(error)).answer(*manner),
             },
             KindProj::Refused {
                 body,
@@ -231,10 +229,10 @@ where
                 refusal,
             } => {
                 ready!(drain.poll(body, cx));
-                let Some((rejection, dialect)) = refusal.take() else {
+                let Some((rejection, manner)) = refusal.take() else {
                     return Poll::Pending;
                 };
-                rejection.into_response(dialect)
+                rejection.answer(manner)
             }
             KindProj::Done => return Poll::Pending,
         };
