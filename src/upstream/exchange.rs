@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context as Task, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,7 +19,9 @@ use super::client::Pools;
 use super::connect::Wire;
 use super::deadline::Deadline;
 use super::error::{Fault, causes};
-use crate::body::UpstreamBody;
+use crate::body::{GivenBack, UpstreamBody};
+use crate::context::Context;
+use crate::reject::Drain;
 
 pin_project! {
     /// The response future of [`HyperClient`](super::HyperClient).
@@ -34,6 +36,31 @@ pin_project! {
         deadline: Deadline,
         version: Version,
         spare: Option<Spare>,
+        lent: Option<Lent>,
+        // Why there is no answer: told once the rest of the body was read away.
+        failed: Option<UpstreamError>,
+    }
+}
+
+/// The body of a request that streams through.
+#[derive(Debug)]
+struct Lent {
+    body: GivenBack,
+    drain: Drain,
+}
+
+impl Lent {
+    /// Only for a layer that answers someone: who sends a request of their own is told at once.
+    fn of(request: Request<UpstreamBody>) -> (Option<Self>, Request<UpstreamBody>) {
+        let (head, mut body) = request.into_parts();
+        let lent = Context::get(&head.extensions).and_then(|context| {
+            let drain = Drain::new(context.manner(&head));
+            Some(Self {
+                body: body.lend()?,
+                drain,
+            })
+        });
+        (lent, Request::from_parts(head, body))
     }
 }
 
@@ -89,6 +116,7 @@ impl UpstreamFuture {
         connect: Duration,
     ) -> Self {
         let version = request.version();
+        let (lent, request) = Lent::of(request);
         let spare = Spare::of(Arc::clone(&pools), &request);
         let (response, captured) = send(&pools, request);
         Self {
@@ -98,6 +126,8 @@ impl UpstreamFuture {
             deadline: Deadline::new(Some(connect)),
             version,
             spare,
+            lent,
+            failed: None,
         }
     }
 }
@@ -105,11 +135,19 @@ impl UpstreamFuture {
 impl Future for UpstreamFuture {
     type Output = Result<Response<UpstreamResponse>, UpstreamError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
             let Some(response) = this.response.as_mut() else {
-                return Poll::Pending;
+                if this.failed.is_some()
+                    && let Some(lent) = this.lent
+                {
+                    ready!(lent.drain.poll(Pin::new(&mut lent.body), cx));
+                }
+                return match this.failed.take() {
+                    Some(error) => Poll::Ready(Err(error)),
+                    None => Poll::Pending,
+                };
             };
             let polled = Pin::new(response).poll(cx);
             if polled.is_ready() {
@@ -122,10 +160,16 @@ impl Future for UpstreamFuture {
                 }
                 Poll::Ready(Err(error)) => {
                     let wire = wire(&this.captured.connection_metadata());
-                    let fault = fault(&error, *this.version, wire.as_ref());
+                    let has_broken_off =
+                        (this.lent.as_ref()).is_some_and(|lent| lent.body.has_failed());
+                    let fault = match has_broken_off {
+                        true => Fault::RequestBody,
+                        false => fault(&error, *this.version, wire.as_ref()),
+                    };
                     let was_dead = fault == Fault::Closed && wire.is_some_and(|w| w.was_dead());
                     let Some(spare) = this.spare.take().filter(|_| was_dead) else {
-                        return Poll::Ready(Err(UpstreamError::new(fault, error)));
+                        *this.failed = Some(UpstreamError::new(fault, error));
+                        continue;
                     };
                     tracing::debug!(%error, "the pooled connection was dead: sending once more");
                     let (response, captured) = spare.send();
@@ -138,7 +182,8 @@ impl Future for UpstreamFuture {
                     let after = ready!(this.deadline.as_mut().poll(cx));
                     if this.captured.connection_metadata().is_none() {
                         *this.response = None;
-                        return Poll::Ready(Err(Fault::ConnectTimeout(after).into()));
+                        *this.failed = Some(Fault::ConnectTimeout(after).into());
+                        continue;
                     }
                     this.deadline.as_mut().disarm();
                     return Poll::Pending;
@@ -193,7 +238,7 @@ impl Body for UpstreamResponse {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        cx: &mut Task<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         let Some(body) = &mut self.body else {
             return Poll::Ready(None);
