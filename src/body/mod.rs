@@ -18,6 +18,8 @@ use pin_project_lite::pin_project;
 
 mod buffered;
 mod collect;
+#[cfg(any(feature = "sign", feature = "compat"))]
+mod gathered;
 mod lent;
 
 pub use self::buffered::Buffered;
