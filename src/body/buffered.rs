@@ -12,7 +12,8 @@ use http_body::{Body, Frame, SizeHint};
 
 /// A whole body, kept as the frames it arrived in.
 ///
-/// Nothing is ever copied together: frames are handed on as they are, and a clone shares them.
+/// Frames are handed on as they are, and a clone shares them. Only where a layer reads a body of
+/// more than 64 frames are those of less than 512 bytes copied together.
 #[derive(Clone, Default)]
 pub struct Buffered {
     /// Most bodies are one frame; it needs no list.

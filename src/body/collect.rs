@@ -11,6 +11,7 @@ use http::header::CONTENT_ENCODING;
 use http_body::{Body, Frame};
 use tokio::time::{Instant, Sleep};
 
+use super::gathered::Gathered;
 use super::{BoxError, Buffered};
 use crate::reject::{Rejection, RejectionKind};
 
@@ -75,7 +76,7 @@ pub(crate) fn unsupported_encoding(how: &str) -> Rejection {
 pub(crate) struct Collector {
     limit: u64,
     grace: Duration,
-    body: Buffered,
+    body: Gathered,
     /// Whether frames are kept, or only counted.
     keeps: bool,
     seen: u64,
@@ -89,7 +90,7 @@ impl Collector {
         Self {
             limit: limit as u64,
             grace,
-            body: Buffered::empty(),
+            body: Gathered::default(),
             keeps: true,
             seen: 0,
             begun: false,
@@ -155,7 +156,7 @@ impl Collector {
                 Poll::Ready(Some(Err(error))) => {
                     return Poll::Ready(Err(CollectError::Broken(error.into())));
                 }
-                Poll::Ready(None) => return Poll::Ready(Ok(std::mem::take(&mut self.body))),
+                Poll::Ready(None) => return Poll::Ready(Ok(self.body.take())),
                 Poll::Pending if self.is_too_slow(cx) => {
                     return Poll::Ready(Err(CollectError::TooSlow));
                 }
@@ -173,7 +174,7 @@ impl Collector {
                         self.body.push(data);
                     }
                     if is_last {
-                        return Poll::Ready(Ok(std::mem::take(&mut self.body)));
+                        return Poll::Ready(Ok(self.body.take()));
                     }
                 }
                 Err(frame) => {

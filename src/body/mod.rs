@@ -38,8 +38,15 @@ use pin_project_lite::pin_project;
 
 mod buffered;
 mod collect;
+#[cfg(any(feature = "sign", feature = "compat"))]
+mod gathered;
+mod lent;
 
 pub use self::buffered::Buffered;
+use self::lent::Lent;
+
+#[cfg(feature = "client")]
+pub(crate) use self::lent::GivenBack;
 
 #[cfg(feature = "sign")]
 pub(crate) use self::collect::check_encoding;
@@ -144,8 +151,11 @@ pub struct UpstreamBody(UpstreamKind);
 
 enum UpstreamKind {
     Whole(Buffered),
-    Stream(Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>),
+    Stream(AnyBody),
+    Lent(Lent),
 }
+
+type AnyBody = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
 
 impl UpstreamBody {
     /// Takes any body; boxes it.
@@ -162,7 +172,24 @@ impl UpstreamBody {
     pub fn try_clone(&self) -> Option<Self> {
         match &self.0 {
             UpstreamKind::Whole(body) => Some(body.clone().into()),
-            UpstreamKind::Stream(_) => None,
+            UpstreamKind::Stream(_) | UpstreamKind::Lent(_) => None,
+        }
+    }
+
+    /// From now on, what is left of a body that streams through when this one is dropped comes
+    /// back.
+    #[cfg(feature = "client")]
+    pub(crate) fn lend(&mut self) -> Option<GivenBack> {
+        match std::mem::replace(&mut self.0, UpstreamKind::Whole(Buffered::empty())) {
+            UpstreamKind::Stream(body) if !body.is_end_stream() => {
+                let (lent, owner) = Lent::new(body);
+                self.0 = UpstreamKind::Lent(lent);
+                Some(owner)
+            }
+            other => {
+                self.0 = other;
+                None
+            }
         }
     }
 }
@@ -171,7 +198,7 @@ impl fmt::Debug for UpstreamBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             UpstreamKind::Whole(body) => body.fmt(f),
-            UpstreamKind::Stream(_) => f.write_str("UpstreamBody { .. }"),
+            _ => f.write_str("UpstreamBody { .. }"),
         }
     }
 }
@@ -203,9 +230,22 @@ impl Body for UpstreamBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match &mut self.0 {
-            UpstreamKind::Whole(body) => poll_whole(body, cx),
-            UpstreamKind::Stream(body) => body.as_mut().poll_frame(cx),
+        loop {
+            let frame = ready!(match &mut self.0 {
+                UpstreamKind::Whole(body) => poll_whole(body, cx),
+                UpstreamKind::Stream(body) => body.as_mut().poll_frame(cx),
+                UpstreamKind::Lent(body) => Pin::new(body).poll_frame(cx),
+            });
+            // HTTP/2 peers count empty frames, and close the connection that others use as well.
+            let is_empty = |frame: &Frame<Bytes>| frame.data_ref().is_some_and(Bytes::is_empty);
+            match frame {
+                Some(Ok(frame)) if is_empty(&frame) => {
+                    if self.is_end_stream() {
+                        return Poll::Ready(None);
+                    }
+                }
+                frame => return Poll::Ready(frame),
+            }
         }
     }
 
@@ -213,6 +253,7 @@ impl Body for UpstreamBody {
         match &self.0 {
             UpstreamKind::Whole(body) => body.is_end_stream(),
             UpstreamKind::Stream(body) => body.is_end_stream(),
+            UpstreamKind::Lent(body) => body.is_end_stream(),
         }
     }
 
@@ -220,6 +261,7 @@ impl Body for UpstreamBody {
         match &self.0 {
             UpstreamKind::Whole(body) => body.size_hint(),
             UpstreamKind::Stream(body) => body.size_hint(),
+            UpstreamKind::Lent(body) => body.size_hint(),
         }
     }
 }
@@ -257,6 +299,14 @@ impl<R> ResponseBody<R> {
         let kind = ResponseKind::Own { body };
         Self { kind }
     }
+
+    /// Length of an answer of our own.
+    pub(crate) fn own_len(&self) -> u64 {
+        match &self.kind {
+            ResponseKind::Own { body: Some(body) } => body.len() as u64,
+            ResponseKind::Own { body: None } | ResponseKind::Inner { .. } => 0,
+        }
+    }
 }
 
 impl<R> Default for ResponseBody<R> {
@@ -291,9 +341,7 @@ impl<R: Body<Data = Bytes>> Body for ResponseBody<R> {
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             ResponseKind::Inner { body } => body.size_hint(),
-            ResponseKind::Own { body } => {
-                SizeHint::with_exact(body.as_ref().map_or(0, |b| b.len() as u64))
-            }
+            ResponseKind::Own { .. } => SizeHint::with_exact(self.own_len()),
         }
     }
 }

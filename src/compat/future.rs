@@ -56,6 +56,8 @@ pin_project! {
             events: Option<Events<R>>,
             translation: Option<Translation>,
         },
+        /// Neither the inner future nor the body may be polled again.
+        Done,
     }
 }
 
@@ -163,16 +165,21 @@ where
         loop {
             let next = match this.state.as_mut().project() {
                 StateProj::Passing { future } => {
-                    let response = ready!(future.poll(cx))?;
-                    return Poll::Ready(Ok(plain(response)));
+                    let response = ready!(future.poll(cx));
+                    this.state.set(State::Done);
+                    return Poll::Ready(response.map(plain));
                 }
                 StateProj::Draining { drain, answer } => {
                     if let Some(body) = this.body.as_mut().as_pin_mut() {
                         ready!(drain.poll(body, cx));
                     }
-                    // A future polled after completion gets an empty answer rather than a panic.
-                    return Poll::Ready(Ok(answer.take().unwrap_or_default()));
+                    let Some(answer) = answer.take() else {
+                        return Poll::Pending;
+                    };
+                    this.state.set(State::Done);
+                    return Poll::Ready(Ok(answer));
                 }
+                StateProj::Done => return Poll::Pending,
                 StateProj::Reading => {
                     let body = this.body.as_mut().as_pin_mut();
                     let (Some(unsent), Some(body)) = (this.unsent.as_mut(), body) else {
@@ -198,15 +205,16 @@ where
                     future,
                     translation,
                 } => {
-                    let response = ready!(future.poll(cx))?;
-                    let (Some(asked), Some(translation)) = (&*this.asked, translation.take())
-                    else {
+                    let response = ready!(future.poll(cx));
+                    let translation = translation.take();
+                    this.state.set(State::Done);
+                    let response = response?;
+                    let (Some(asked), Some(translation)) = (&*this.asked, translation) else {
                         return Poll::Ready(Ok(plain(response)));
                     };
                     if let Some(rejection) = response.extensions().get::<Rejection>().cloned() {
                         let (head, _) = response.into_parts();
-                        let dialect = asked.manner.dialect;
-                        let refusal = head::translated_refusal(head, rejection, dialect);
+                        let refusal = head::translated_refusal(head, rejection, asked.manner);
                         return Poll::Ready(Ok(refusal));
                     }
                     asked.receive(response, translation)
@@ -253,7 +261,7 @@ impl Asked {
         let rejection = self.context.rejected(rejection);
         State::Draining {
             drain: Drain::new(self.manner),
-            answer: Some(head::refusal(rejection, self.manner.dialect)),
+            answer: Some(head::refusal(rejection, self.manner)),
         }
     }
 

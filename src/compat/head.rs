@@ -19,7 +19,7 @@ use super::layer::Settings;
 use super::translation::Translation;
 use crate::body::ResponseBody;
 use crate::forward::forwarded;
-use crate::reject::{Dialect, Rejection, RejectionKind};
+use crate::reject::{Manner, Rejection, RejectionKind};
 use crate::route::push_segment;
 
 /// Names the parameters that were left out.
@@ -168,8 +168,8 @@ pub(super) fn json<R>(body: Vec<u8>) -> Response<CompatBody<R>> {
 }
 
 /// A refusal of ours.
-pub(super) fn refusal<R>(rejection: Rejection, dialect: Dialect) -> Response<CompatBody<R>> {
-    let mut response = rejection.into_response(dialect).map(CompatBody::plain);
+pub(super) fn refusal<R>(rejection: Rejection, manner: Manner) -> Response<CompatBody<R>> {
+    let mut response = rejection.answer(manner).map(CompatBody::plain);
     identify(response.headers_mut());
     response
 }
@@ -178,9 +178,9 @@ pub(super) fn refusal<R>(rejection: Rejection, dialect: Dialect) -> Response<Com
 pub(super) fn translated_refusal<R>(
     mut head: response::Parts,
     rejection: Rejection,
-    dialect: Dialect,
+    manner: Manner,
 ) -> Response<CompatBody<R>> {
-    let (ours, body) = refusal(rejection, dialect).into_parts();
+    let (ours, body) = refusal(rejection, manner).into_parts();
     strip(&mut head);
     head.headers.extend(ours.headers);
     head.status = ours.status;

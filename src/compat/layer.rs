@@ -256,7 +256,7 @@ where
             }
             Err(rejection) => {
                 self.inner = self.inner.clone();
-                let refusal = head::refusal(context.rejected(rejection), manner.dialect);
+                let refusal = head::refusal(context.rejected(rejection), manner);
                 ResponseFuture::answered(refusal, manner, body)
             }
         }

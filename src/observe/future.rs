@@ -25,6 +25,8 @@ pin_project! {
         holding: Option<Holding<R>>,
         guard: Guard,
         drain: D,
+        // Has completed, after which the inner future may not be polled again.
+        is_done: bool,
     }
 }
 
@@ -43,6 +45,7 @@ impl<F, R, D> ResponseFuture<F, R, D> {
             holding: None,
             guard,
             drain,
+            is_done: false,
         }
     }
 }
@@ -58,7 +61,11 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
         let this = self.project();
         if this.holding.is_none() {
+            if *this.is_done {
+                return Poll::Pending;
+            }
             let polled = this.guard.in_span(|| this.future.poll(cx));
+            *this.is_done = polled.is_ready();
             let mut response = match ready!(polled) {
                 Ok(response) => response,
                 Err(error) => {

@@ -8,7 +8,7 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::{Dialect, Drain, Manner, Rejection};
+use super::{Drain, Manner, Rejection};
 use crate::body::ResponseBody;
 
 pin_project! {
@@ -25,7 +25,9 @@ pin_project! {
     #[project = KindProj]
     enum Kind<F, B> {
         Inner { #[pin] future: F },
-        Refused { #[pin] body: B, drain: Drain, refusal: Option<(Rejection, Dialect)> },
+        Refused { #[pin] body: B, drain: Drain, refusal: Option<(Rejection, Manner)> },
+        /// Neither the inner future nor the body may be polled again.
+        Done,
     }
 }
 
@@ -40,7 +42,7 @@ impl<F, B> ResponseFuture<F, B> {
         let kind = Kind::Refused {
             body,
             drain: Drain::new(manner),
-            refusal: Some((rejection, manner.dialect)),
+            refusal: Some((rejection, manner)),
         };
         Self { kind }
     }
@@ -54,10 +56,10 @@ where
     type Output = Result<Response<ResponseBody<R>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().kind.project() {
+        let mut kind = self.project().kind;
+        let answer = match kind.as_mut().project() {
             KindProj::Inner { future } => {
-                let response = ready!(future.poll(cx))?;
-                Poll::Ready(Ok(response.map(ResponseBody::inner)))
+                ready!(future.poll(cx)).map(|response| response.map(ResponseBody::inner))
             }
             KindProj::Refused {
                 body,
@@ -65,13 +67,14 @@ where
                 refusal,
             } => {
                 ready!(drain.poll(body, cx));
-                // A future polled after completion gets an empty answer rather than a panic.
-                Poll::Ready(Ok(refusal
-                    .take()
-                    .map_or_else(Response::default, |refusal| {
-                        refusal.0.into_response(refusal.1)
-                    })))
+                let Some((rejection, manner)) = refusal.take() else {
+                    return Poll::Pending;
+                };
+                Ok(rejection.answer(manner))
             }
-        }
+            KindProj::Done => return Poll::Pending,
+        };
+        kind.set(Kind::Done);
+        Poll::Ready(answer)
     }
 }

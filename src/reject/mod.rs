@@ -49,6 +49,8 @@ pub(crate) struct Manner {
     /// The client waits for `100 Continue` before it sends its body (RFC 9110 §10.1.1): it is
     /// not asked to.
     pub(crate) awaits_continue: bool,
+    /// The answer has no body. HTTP/1.1 servers leave it away, those of HTTP/2 do not.
+    pub(crate) is_head: bool,
 }
 
 impl Manner {
@@ -57,6 +59,7 @@ impl Manner {
     pub(crate) const PLAIN: Self = Self {
         dialect: Dialect::Envelope,
         awaits_continue: false,
+        is_head: false,
     };
 
     pub(crate) fn of(head: &request::Parts) -> Self {
@@ -74,6 +77,7 @@ impl Manner {
         };
         Self {
             dialect,
+            is_head: head.method == Method::HEAD,
             // Over HTTP/2 the stream would be reset under the client, and some then lose the answer.
             awaits_continue: head.version < Version::HTTP_2
                 && head

@@ -1,9 +1,9 @@
 //! From a [`Rejection`] to a response.
 
-use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-use super::{Dialect, Rejection, RejectionKind};
+use super::{Dialect, Manner, Rejection, RejectionKind};
 use crate::body::ResponseBody;
 
 const ERRORTYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
@@ -25,6 +25,16 @@ impl Rejection {
         *response.status_mut() = status;
         *response.headers_mut() = headers;
         response.extensions_mut().insert(self);
+        response
+    }
+
+    /// The same to a request that is to be refused in this `manner`.
+    pub(crate) fn answer<R>(self, manner: Manner) -> Response<ResponseBody<R>> {
+        let mut response = self.into_response(manner.dialect);
+        if manner.is_head {
+            let length = std::mem::take(response.body_mut()).own_len();
+            response.headers_mut().insert(CONTENT_LENGTH, length.into());
+        }
         response
     }
 

@@ -24,7 +24,7 @@ use super::reading::{BodyHash, First, Reading, first};
 use crate::body::{BoxError, Buffered, CollectError, ResponseBody};
 use crate::context::Context;
 use crate::credentials::{Credentials, Later};
-use crate::reject::{Dialect, Drain, Manner, Rejection};
+use crate::reject::{Drain, Manner, Rejection};
 
 pin_project! {
     /// The response future of [`SigV4Signing`](super::SigV4Signing).
@@ -51,7 +51,9 @@ pin_project! {
         Reading { credentials: Option<Credentials> },
         Calling { #[pin] future: F },
         Conversing { #[pin] future: F, verdict: Verdict },
-        Refusing { drain: Drain, refusal: Option<(Rejection, Dialect)> },
+        Refusing { drain: Drain, refusal: Option<(Rejection, Manner)> },
+        /// Neither the inner future nor the body may be polled again.
+        Done,
     }
 }
 
@@ -88,7 +90,7 @@ impl<S> Unsigned<S> {
             Err(rejection) => return Err((rejection, body)),
         };
         let dated = signer.is_some().then_some(time);
-        signed.sent(self.manner.dialect, &head.uri, dated);
+        signed.sent(self.manner, &head.uri, dated);
         let chain = Chain::new(signer, settings.message_limit);
         let verdict = Verdict::default();
         let conversation = Conversation::new(chain, settings, &head.uri, &facts, &verdict);
@@ -226,7 +228,7 @@ impl<S, B, F> FutureProj<'_, S, B, F> {
             state_length(&mut head.headers, body.len());
         }
         match settings.prove(facts, head, (&body, hash), credentials, time) {
-            Ok(dated) => self.signed.sent(unsigned.manner.dialect, &head.uri, dated),
+            Ok(dated) => self.signed.sent(unsigned.manner, &head.uri, dated),
             Err(rejection) => {
                 *self.unsigned = Some(unsigned);
                 return self.refuse(rejection);
@@ -277,7 +279,7 @@ impl<F, B> State<F, B> {
     fn refusing(facts: Option<&Context>, rejection: Rejection, manner: Manner) -> Self {
         Self::Refusing {
             drain: Drain::new(manner),
-            refusal: Some((noted(facts, rejection), manner.dialect)),
+            refusal: Some((noted(facts, rejection), manner)),
         }
     }
 }
@@ -345,7 +347,9 @@ where
                     }
                 }
                 StateProj::Calling { future } => {
-                    let response = ready!(future.poll(cx))?;
+                    let response = ready!(future.poll(cx));
+                    this.state.set(State::Done);
+                    let response = response?;
                     if let Some(settings) = this.settings
                         && may_blame_us(response.status())
                     {
@@ -359,16 +363,18 @@ where
                         && !is_the_upstreams(&polled)
                     {
                         let rejection = rejection.clone();
-                        let dialect = this.signed.dialect;
+                        let manner = this.signed.manner;
                         // The inner service is not held any longer.
                         let drain = Drain::new(Manner::PLAIN);
                         this.state.set(State::Refusing {
                             drain,
-                            refusal: Some((rejection, dialect)),
+                            refusal: Some((rejection, manner)),
                         });
                         continue;
                     }
-                    let response = ready!(polled)?;
+                    let response = ready!(polled);
+                    this.state.set(State::Done);
+                    let response = response?;
                     if let Some(settings) = this.settings
                         && may_blame_us(response.status())
                     {
@@ -380,12 +386,13 @@ where
                     if let Some(body) = this.body.as_mut().as_pin_mut() {
                         ready!(drain.poll(body, cx));
                     }
-                    return Poll::Ready(Ok(refusal
-                        .take()
-                        .map_or_else(Response::default, |(rejection, dialect)| {
-                            rejection.into_response(dialect)
-                        })));
+                    let Some((rejection, manner)) = refusal.take() else {
+                        return Poll::Pending;
+                    };
+                    this.state.set(State::Done);
+                    return Poll::Ready(Ok(rejection.answer(manner)));
                 }
+                StateProj::Done => return Poll::Pending,
             }
         }
     }

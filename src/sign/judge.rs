@@ -8,12 +8,12 @@ use super::layer::Settings;
 use super::skew::Dated;
 use crate::body::ResponseBody;
 use crate::context::Context;
-use crate::reject::{Dialect, Rejection, RejectionKind};
+use crate::reject::{Manner, Rejection, RejectionKind};
 
 /// A request that went out with our own proof.
 pub(super) struct Signed {
     pub(super) facts: Option<Context>,
-    pub(super) dialect: Dialect,
+    pub(super) manner: Manner,
     dated: Dated,
 }
 
@@ -23,18 +23,18 @@ impl Signed {
     pub(super) fn new(facts: Option<Context>) -> Self {
         Self {
             facts,
-            dialect: Dialect::Envelope,
+            manner: Manner::PLAIN,
             dated: Dated::never(),
         }
     }
 
     /// It goes out to `uri`, with a proof of this time if it has one.
     #[inline]
-    pub(super) fn sent(&mut self, dialect: Dialect, uri: &Uri, time: Option<SystemTime>) {
+    pub(super) fn sent(&mut self, manner: Manner, uri: &Uri, time: Option<SystemTime>) {
         if let Some(context) = &self.facts {
             context.attempt();
         }
-        self.dialect = dialect;
+        self.manner = manner;
         if let Some(time) = time {
             self.dated.set(uri, time);
         }
@@ -68,7 +68,7 @@ impl Signed {
         if skew.as_ref().is_some_and(taught) {
             rejection = rejection.mended();
         }
-        noted(self.facts.as_ref(), rejection).into_response(self.dialect)
+        noted(self.facts.as_ref(), rejection).answer(self.manner)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context as Task, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,13 +19,16 @@ use super::client::Pools;
 use super::connect::{Leash, Wire};
 use super::deadline::Deadline;
 use super::error::{Fault, causes};
-use crate::body::UpstreamBody;
+use crate::body::{GivenBack, UpstreamBody};
+use crate::context::Context;
+use crate::reject::Drain;
 
 pin_project! {
     /// The response future of [`HyperClient`](super::HyperClient).
     #[derive(Debug)]
     pub struct UpstreamFuture {
-        response: legacy::ResponseFuture,
+        // `None` once it has completed.
+        response: Option<legacy::ResponseFuture>,
         // The connection, once the request has one.
         captured: CaptureConnection,
         connect: Duration,
@@ -33,6 +36,31 @@ pin_project! {
         deadline: Deadline,
         version: Version,
         spare: Option<Spare>,
+        lent: Option<Lent>,
+        // Why there is no answer: told once the rest of the body was read away.
+        failed: Option<UpstreamError>,
+    }
+}
+
+/// The body of a request that streams through.
+#[derive(Debug)]
+struct Lent {
+    body: GivenBack,
+    drain: Drain,
+}
+
+impl Lent {
+    /// Only for a layer that answers someone: who sends a request of their own is told at once.
+    fn of(request: Request<UpstreamBody>) -> (Option<Self>, Request<UpstreamBody>) {
+        let (head, mut body) = request.into_parts();
+        let lent = Context::get(&head.extensions).and_then(|context| {
+            let drain = Drain::new(context.manner(&head));
+            Some(Self {
+                body: body.lend()?,
+                drain,
+            })
+        });
+        (lent, Request::from_parts(head, body))
     }
 }
 
@@ -88,15 +116,18 @@ impl UpstreamFuture {
         connect: Duration,
     ) -> Self {
         let version = request.version();
+        let (lent, request) = Lent::of(request);
         let spare = Spare::of(Arc::clone(&pools), &request);
         let (response, captured) = send(&pools, request);
         Self {
-            response,
+            response: Some(response),
             captured,
             connect,
             deadline: Deadline::new(Some(connect)),
             version,
             spare,
+            lent,
+            failed: None,
         }
     }
 }
@@ -104,10 +135,25 @@ impl UpstreamFuture {
 impl Future for UpstreamFuture {
     type Output = Result<Response<UpstreamResponse>, UpstreamError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            match Pin::new(&mut *this.response).poll(cx) {
+            let Some(response) = this.response.as_mut() else {
+                if this.failed.is_some()
+                    && let Some(lent) = this.lent
+                {
+                    ready!(lent.drain.poll(Pin::new(&mut lent.body), cx));
+                }
+                return match this.failed.take() {
+                    Some(error) => Poll::Ready(Err(error)),
+                    None => Poll::Pending,
+                };
+            };
+            let polled = Pin::new(response).poll(cx);
+            if polled.is_ready() {
+                *this.response = None;
+            }
+            match polled {
                 Poll::Ready(Ok(mut response)) => {
                     let wire = response.extensions_mut().remove::<Wire>();
                     let leash = wire.and_then(Wire::leash);
@@ -117,13 +163,20 @@ impl Future for UpstreamFuture {
                 }
                 Poll::Ready(Err(error)) => {
                     let wire = wire(&this.captured.connection_metadata());
-                    let fault = fault(&error, *this.version, wire.as_ref());
+                    let has_broken_off =
+                        (this.lent.as_ref()).is_some_and(|lent| lent.body.has_failed());
+                    let fault = match has_broken_off {
+                        true => Fault::RequestBody,
+                        false => fault(&error, *this.version, wire.as_ref()),
+                    };
                     let was_dead = fault == Fault::Closed && wire.is_some_and(|w| w.was_dead());
                     let Some(spare) = this.spare.take().filter(|_| was_dead) else {
-                        return Poll::Ready(Err(UpstreamError::new(fault, error)));
+                        *this.failed = Some(UpstreamError::new(fault, error));
+                        continue;
                     };
                     tracing::debug!(%error, "the pooled connection was dead: sending once more");
-                    (*this.response, *this.captured) = spare.send();
+                    let (response, captured) = spare.send();
+                    (*this.response, *this.captured) = (Some(response), captured);
                     this.deadline.set(Deadline::new(Some(*this.connect)));
                 }
                 Poll::Pending => {
@@ -131,7 +184,9 @@ impl Future for UpstreamFuture {
                     // when time is up.
                     let after = ready!(this.deadline.as_mut().poll(cx));
                     if this.captured.connection_metadata().is_none() {
-                        return Poll::Ready(Err(Fault::ConnectTimeout(after).into()));
+                        *this.response = None;
+                        *this.failed = Some(Fault::ConnectTimeout(after).into());
+                        continue;
                     }
                     this.deadline.as_mut().disarm();
                     return Poll::Pending;
@@ -190,7 +245,7 @@ impl Body for UpstreamResponse {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        cx: &mut Task<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         let Some(body) = &mut self.body else {
             return Poll::Ready(None);

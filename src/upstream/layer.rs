@@ -21,7 +21,7 @@ use crate::body::{BoxError, ResponseBody};
 #[cfg(feature = "sign")]
 use crate::context::Stage;
 use crate::context::{Context, KeyChoice, Policy, Principal, Timeouts};
-use crate::reject::{Dialect, Drain, Rejection};
+use crate::reject::{Drain, Manner, Rejection};
 use crate::route::Operation;
 
 /// Longest silence amid a response unless told otherwise.
@@ -145,7 +145,7 @@ where
             let rejection = context.rejected(error::rejection(error));
             let kind = Kind::Refused {
                 drain: Drain::new(manner),
-                refusal: Some((rejection, manner.dialect)),
+                refusal: Some((rejection, manner)),
                 body,
             };
             return ResponseFuture { kind };
@@ -167,7 +167,7 @@ where
             idle: timeouts.idle,
             converses,
             context,
-            dialect: manner.dialect,
+            manner,
         };
         ResponseFuture { kind }
     }
@@ -206,9 +206,9 @@ pin_project! {
             idle: Option<Duration>,
             converses: bool,
             context: Context,
-            dialect: Dialect,
+            manner: Manner,
         },
-        Refused { #[pin] body: B, drain: Drain, refusal: Option<(Rejection, Dialect)> },
+        Refused { #[pin] body: B, drain: Drain, refusal: Option<(Rejection, Manner)> },
         Done,
     }
 }
@@ -230,7 +230,7 @@ where
                 idle,
                 converses,
                 context,
-                dialect,
+                manner,
             } => match ready!(poll_call(future, first_byte, cx)) {
                 Ok(mut response) => {
                     // An HTTP/1.0 answer, passed on as one, would end where the connection does,
@@ -239,9 +239,7 @@ where
                     let other = converses.then(|| OtherSide::new(context));
                     response.map(|body| ResponseBody::inner(TimedBody::new(body, *idle, other)))
                 }
-                Err(error) => context
-                    .rejected(error::rejection(error))
-                    .into_response(*dialect),
+                Err(error) => context.rejected(error::rejection(error)).answer(*manner),
             },
             KindProj::Refused {
                 body,
@@ -249,14 +247,12 @@ where
                 refusal,
             } => {
                 ready!(drain.poll(body, cx));
-                refusal
-                    .take()
-                    .map_or_else(Response::default, |(rejection, dialect)| {
-                        rejection.into_response(dialect)
-                    })
+                let Some((rejection, manner)) = refusal.take() else {
+                    return Poll::Pending;
+                };
+                rejection.answer(manner)
             }
-            // A future polled after completion gets an empty answer rather than a panic.
-            KindProj::Done => Response::default(),
+            KindProj::Done => return Poll::Pending,
         };
         // Nothing of a request that timed out goes on, however long this future is kept.
         kind.set(Kind::Done);

@@ -54,9 +54,10 @@
 //! client both close the HTTP/1.1 connection, and reset the stream of an HTTP/2 one.
 //!
 //! # Limitations
-//! The request body is in the hands of the inner service. When that fails it is dropped, not read
-//! away: put a layer that buffers outside (signing does), or a client that is still uploading may
-//! see a reset instead of the 502.
+//! The request body is in the hands of the inner service. The ready-made client reads away what is
+//! left of it before it fails; another one drops it, and then a client that is still uploading may
+//! see a reset instead of the 502, unless a layer that buffers stands outside (signing does). So
+//! may one whose upload is not through when `first_byte` is over.
 //!
 //! [`Policy`]: crate::Policy
 //! [`Timeouts`]: crate::Timeouts

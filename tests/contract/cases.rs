@@ -13,14 +13,15 @@ use tower::{Layer, Service, ServiceExt};
 use tower_bedrock::auth::{Authenticate, GatewayAuthLayer, GatewayTokens, Gateways, bearer_token};
 use tower_bedrock::body::BoxError;
 use tower_bedrock::credentials::{Credentials, ProvideCredentials};
-use tower_bedrock::observe::{ObservabilityLayer, Outcome, Ring};
+use tower_bedrock::eventstream::event;
+use tower_bedrock::observe::{CaptureRequestLayer, ObservabilityLayer, Outcome, Ring};
 use tower_bedrock::rewrite::BedrockPathRewriteLayer;
 use tower_bedrock::sign::SigV4SigningLayer;
 use tower_bedrock::upstream::UpstreamLayer;
 use tower_bedrock::{OpenAiCompatLayer, Principal, Rejection, RejectionKind};
 
 use crate::probe::{Probe, Readiness, Watch};
-use crate::script::Script;
+use crate::script::{Script, script};
 
 pub(crate) const PATH: &str =
     "/v1/acme/prod/aws-bedrock/bedrock-runtime/us-east-1/model/m/converse";
@@ -77,6 +78,10 @@ pub(crate) struct Case<L> {
     pub(crate) declared: Option<usize>,
     /// What the outcome of a refusal is.
     pub(crate) outcome: Outcome,
+    /// A request body that is worth an answer, piece by piece.
+    pub(crate) sample: fn() -> Script,
+    /// Steers the probe into an answer that suits the request.
+    pub(crate) suit: fn(&Watch),
     /// Where records go, if the layer is observed.
     records: Option<Ring>,
 }
@@ -92,7 +97,7 @@ impl<L> Case<L> {
 
     /// The same with an observer around it.
     pub(crate) fn observed(self) -> Case<Layers<L, ObservabilityLayer>> {
-        let records = Ring::new(100);
+        let records = Ring::new(10_000);
         let observe = ObservabilityLayer::new().with_sink(records.clone());
         Case {
             layer: Layers::new(self.layer, observe),
@@ -103,6 +108,8 @@ impl<L> Case<L> {
             spoil: self.spoil,
             declared: self.declared,
             outcome: self.outcome,
+            sample: self.sample,
+            suit: self.suit,
             records: Some(records),
         }
     }
@@ -111,13 +118,17 @@ impl<L> Case<L> {
     #[track_caller]
     pub(crate) fn assert_recorded(&self, outcomes: &[Outcome]) {
         self.assert_records(outcomes.len());
-        let Some(records) = &self.records else {
-            return;
-        };
-        let mut found: Vec<Arc<_>> = records.snapshot();
+        if self.records.is_some() {
+            assert_eq!(self.outcomes(), outcomes);
+        }
+    }
+
+    /// Of all records, in the order of the requests.
+    pub(crate) fn outcomes(&self) -> Vec<Outcome> {
+        let records = self.records.as_ref().map(Ring::snapshot);
+        let mut found: Vec<Arc<_>> = records.unwrap_or_default();
         found.sort_by(|a, b| a.id.cmp(&b.id));
-        let found: Vec<_> = found.iter().map(|record| record.outcome).collect();
-        assert_eq!(found, outcomes);
+        found.iter().map(|record| record.outcome).collect()
     }
 
     /// If it is observed, so many records were left.
@@ -138,6 +149,19 @@ impl<L> Case<L> {
         };
         (self.bad)(Request::post(PATH)).body(body).unwrap()
     }
+}
+
+/// `{"a":1}`, piece by piece, with an empty one among them.
+fn in_pieces() -> Script {
+    ["{\"a\":", "", "1}"]
+        .into_iter()
+        .fold(script(), |body, piece| body.wait(WAIT).data(piece))
+}
+
+fn chat(more: &str) -> Script {
+    let text = r#"{"model":"us.anthropic.claude-haiku-4-5-20251001-v1:0","messages":["#;
+    let rest = format!(r#"{{"role":"user","content":"hello"}}]{more}}}"#);
+    script().wait(WAIT).data(text).wait(WAIT).data(rest)
 }
 
 fn with_token(request: request::Builder) -> request::Builder {
@@ -226,6 +250,8 @@ pub(crate) fn auth_now() -> Case<GatewayAuthLayer> {
         spoil: |_| {},
         declared: None,
         outcome: Outcome::Refused,
+        sample: in_pieces,
+        suit: |_| {},
         records: None,
     }
 }
@@ -248,6 +274,8 @@ pub(crate) fn rewrite() -> Case<BedrockPathRewriteLayer> {
         spoil: |_| {},
         declared: None,
         outcome: Outcome::Refused,
+        sample: in_pieces,
+        suit: |_| {},
         records: None,
     }
 }
@@ -263,6 +291,8 @@ pub(crate) fn compat() -> Case<OpenAiCompatLayer> {
         spoil: |_| {},
         declared: None,
         outcome: Outcome::Refused,
+        sample: in_pieces,
+        suit: |_| {},
         records: None,
     }
 }
@@ -281,7 +311,38 @@ pub(crate) fn compat_long() -> Case<OpenAiCompatLayer> {
 pub(crate) fn compat_chat() -> Case<OpenAiCompatLayer> {
     Case {
         good: by_chat,
+        sample: || chat(""),
+        suit: |watch| {
+            let answer = r#"{"output":{"message":{"role":"assistant","content":[{"text":"hi"}]}},"stopReason":"end_turn","usage":{"inputTokens":1,"outputTokens":1,"totalTokens":2}}"#;
+            let (a, b) = answer.split_at(40);
+            watch.say("application/json", vec![a.into(), b.into()]);
+        },
         ..compat()
+    }
+}
+
+/// The same, streamed.
+pub(crate) fn compat_stream() -> Case<OpenAiCompatLayer> {
+    Case {
+        sample: || chat(r#","stream":true"#),
+        suit: |watch| {
+            let frames = [
+                ("messageStart", r#"{"role":"assistant"}"#),
+                (
+                    "contentBlockDelta",
+                    r#"{"contentBlockIndex":0,"delta":{"text":"hi"}}"#,
+                ),
+                ("contentBlockStop", r#"{"contentBlockIndex":0}"#),
+                ("messageStop", r#"{"stopReason":"end_turn"}"#),
+                (
+                    "metadata",
+                    r#"{"usage":{"inputTokens":1,"outputTokens":1,"totalTokens":2},"metrics":{"latencyMs":1}}"#,
+                ),
+            ];
+            let frames = frames.map(|(name, json)| event(name, json.as_bytes()));
+            watch.say("application/vnd.amazon.eventstream", frames.into());
+        },
+        ..compat_chat()
     }
 }
 
@@ -296,6 +357,8 @@ pub(crate) fn sign_now() -> Case<SigV4SigningLayer> {
         spoil: |_| {},
         declared: None,
         outcome: Outcome::Refused,
+        sample: in_pieces,
+        suit: |_| {},
         records: None,
     }
 }
@@ -326,10 +389,19 @@ pub(crate) fn sign_long() -> Case<SigV4SigningLayer> {
     }
 }
 
+/// Keeps the beginning of request bodies.
+pub(crate) fn capture() -> Case<CaptureRequestLayer> {
+    refuses_nothing(CaptureRequestLayer::new())
+}
+
 /// Only watches.
 pub(crate) fn observe() -> Case<ObservabilityLayer> {
+    refuses_nothing(ObservabilityLayer::new().with_sink(Ring::new(10)))
+}
+
+fn refuses_nothing<L>(layer: L) -> Case<L> {
     Case {
-        layer: ObservabilityLayer::new().with_sink(Ring::new(10)),
+        layer,
         good: with_token,
         bad: with_token,
         status: 200,
@@ -337,6 +409,8 @@ pub(crate) fn observe() -> Case<ObservabilityLayer> {
         spoil: |_| {},
         declared: None,
         outcome: Outcome::Complete,
+        sample: in_pieces,
+        suit: |_| {},
         records: None,
     }
 }
@@ -352,6 +426,8 @@ pub(crate) fn upstream() -> Case<UpstreamLayer> {
         spoil: |watch| watch.readiness(Readiness::Broken),
         declared: None,
         outcome: Outcome::UpstreamError,
+        sample: in_pieces,
+        suit: |_| {},
         records: None,
     }
 }

@@ -41,8 +41,12 @@ macro_rules! each_observed {
 mod alone;
 mod bodies;
 mod cancel;
+mod compose;
 mod drain;
+mod every_state;
+mod mock;
 mod order;
+mod panics;
 mod readiness;
 mod reading;
 mod traits;

@@ -5,12 +5,15 @@ use std::fmt;
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, request};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Request, Response, request};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
+use tokio::time::Sleep;
 use tower::Service;
 
 /// The frames of an answer.
@@ -53,6 +56,15 @@ pub(crate) enum Answer {
     Stall,
     /// Fails.
     Fail,
+    /// Panics: when it is called, when its future is polled, amid its body.
+    Panic(Place),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Place {
+    Call,
+    Future,
+    Body,
 }
 
 /// A request as it came in.
@@ -68,6 +80,12 @@ pub(crate) struct Seen {
 struct State {
     readiness: Readiness,
     answer: Answer,
+    /// How long each step of an answer takes.
+    pace: Duration,
+    /// Answers with this instead of [`REPLY`]: a content type and frames.
+    says: Option<(&'static str, Vec<Bytes>)>,
+    /// May be called without having been polled ready.
+    lenient: bool,
     wakers: Vec<Waker>,
     /// Times that readiness was asked for.
     polls: usize,
@@ -99,6 +117,19 @@ impl Watch {
 
     pub(crate) fn answer(&self, answer: Answer) {
         self.state().answer = answer;
+    }
+
+    /// Takes this long before it reads, before it answers and before each frame.
+    pub(crate) fn pace(&self, pace: Duration) {
+        self.state().pace = pace;
+    }
+
+    pub(crate) fn say(&self, content_type: &'static str, frames: Vec<Bytes>) {
+        self.state().says = Some((content_type, frames));
+    }
+
+    pub(crate) fn asks_for_nothing(&self) {
+        self.state().lenient = true;
     }
 
     pub(crate) fn polls(&self) -> usize {
@@ -214,9 +245,13 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let held = self.ready.take();
-        drop(held.expect("an instance was called that had not been polled ready"));
+        assert!(
+            held.is_some() || self.watch.state().lenient,
+            "an instance was called that had not been polled ready"
+        );
+        drop(held);
         let (head, body) = request.into_parts();
-        let (answer, at) = {
+        let (answer, at, pace, says) = {
             let mut state = self.watch.state();
             state.calls += 1;
             state.seen.push(Seen {
@@ -225,17 +260,23 @@ where
                 frames: Vec::new(),
                 trailers: None,
             });
-            (state.answer, state.seen.len() - 1)
+            let at = state.seen.len() - 1;
+            (state.answer, at, state.pace, state.says.clone())
         };
+        if let Answer::Panic(Place::Call) = answer {
+            panic!("on purpose");
+        }
         let watch = self.watch.clone();
         let running = watch.count(|state| &mut state.running);
         Box::pin(async move {
             let _running = running;
             let mut body = Box::pin(body);
+            rest(pace).await;
             match answer {
                 Answer::Silence => pending().await,
                 Answer::Fail => return Err(ProbeError::Failed),
-                Answer::Reply | Answer::Stall => {}
+                Answer::Panic(Place::Future) => panic!("on purpose"),
+                Answer::Reply | Answer::Stall | Answer::Panic(_) => {}
             }
             while let Some(frame) = body.frame().await {
                 let frame = frame.expect("the request body failed inside");
@@ -245,8 +286,22 @@ where
                     Err(frame) => seen.trailers = frame.into_trailers().ok(),
                 }
             }
-            Ok(Response::new(Reply::new(&watch, answer)))
+            rest(pace).await;
+            let mut reply = Response::new(Reply::new(&watch, answer));
+            reply.body_mut().pace = pace;
+            if let Some((content_type, frames)) = says {
+                let content_type = HeaderValue::from_static(content_type);
+                reply.headers_mut().insert(CONTENT_TYPE, content_type);
+                reply.body_mut().frames = frames.into_iter().map(Frame::data).collect();
+            }
+            Ok(reply)
         })
+    }
+}
+
+async fn rest(pace: Duration) {
+    if !pace.is_zero() {
+        tokio::time::sleep(pace).await;
     }
 }
 
@@ -254,7 +309,10 @@ where
 pub(crate) struct Reply {
     frames: VecDeque<Frame<Bytes>>,
     stalls: bool,
+    panics: bool,
     over: bool,
+    pace: Duration,
+    sleep: Option<Pin<Box<Sleep>>>,
     _alive: Counted,
 }
 
@@ -271,7 +329,10 @@ impl Reply {
         Self {
             frames,
             stalls,
+            panics: matches!(answer, Answer::Panic(Place::Body)),
             over: false,
+            pace: Duration::ZERO,
+            sleep: None,
             _alive: watch.count(|state| &mut state.bodies),
         }
     }
@@ -288,9 +349,18 @@ impl Body for Reply {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ProbeError>>> {
         assert!(!self.over, "the response body was polled after its end");
+        if !self.pace.is_zero() {
+            let pace = self.pace;
+            let sleep = self
+                .sleep
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep(pace)));
+            ready!(sleep.as_mut().poll(cx));
+            self.sleep = None;
+        }
+        assert!(!self.panics || self.frames.len() > 1, "on purpose");
         match self.frames.pop_front() {
             Some(frame) => Poll::Ready(Some(Ok(frame))),
             None if self.stalls => Poll::Pending,

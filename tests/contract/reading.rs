@@ -1,6 +1,6 @@
 //! What signing makes of bodies that are long, slow, or broken.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -170,5 +170,24 @@ fn without_a_runtime() {
             (Poll::Pending, None) => {}
             (_, status) => panic!("expected {status:?}"),
         }
+    }
+}
+
+/// A body of many tiny pieces is signed as what it says, and weighs about as much.
+#[tokio::test(start_paused = true)]
+async fn many_tiny_pieces() {
+    for sign in layers().map(|sign| sign.with_clock(|| SystemTime::UNIX_EPOCH)) {
+        let pieces = (0..100_000_u32).map(|n| Bytes::from(vec![b'a' + (n % 26) as u8]));
+        let body = pieces.clone().fold(script(), Script::data);
+        let (response, watch) = send(&sign, body).await;
+        assert_eq!((response.status().as_u16(), watch.calls()), (200, 1));
+        let seen = watch.seen();
+        assert_eq!(seen.frames.concat(), pieces.collect::<Vec<_>>().concat());
+        assert!(seen.frames.len() < 100, "{}", seen.frames.len());
+        // The signature is that of the same body in one piece.
+        let whole = script().data(seen.frames.concat());
+        let (_, once) = send(&sign, whole).await;
+        let proof = |watch: &Watch| watch.seen().head.headers["authorization"].clone();
+        assert_eq!(proof(&watch), proof(&once));
     }
 }
