@@ -230,9 +230,13 @@ impl<S> SigV4Signing<S> {
     where
         S: Service<Request<SignedBody<B>>, Response = Response<R>> + Clone,
     {
-        let context = Context::of(&mut head.extensions);
+        let (context, wrong) = Context::enter(&mut head.extensions, Stage::Sign);
         let manner = context.manner(&head);
-        match self.layer.settings().prepare(&context, &mut head) {
+        let plan = match wrong {
+            None => self.layer.settings().prepare(&context, &mut head),
+            Some(rejection) => Err(rejection),
+        };
+        match plan {
             Ok(Plan::Sign) => self.sign(Some(context), None, manner, head, body),
             Ok(Plan::Pass) => {
                 context.attempt();
@@ -303,9 +307,8 @@ impl Settings {
             .filter(|value| value.is_sensitive());
         let is_signed = |proof: &HeaderValue| proof.as_bytes().starts_with(b"AWS4-HMAC-SHA256");
         // A plain request passes without a note of it: then the proof alone tells.
-        let by_another = context.is_new() && proof.is_some_and(is_signed);
-        if context.pass(Stage::Sign) && proof.is_some() || by_another {
-            return Err(Rejection::misordered(ME, ME));
+        if context.is_new() && proof.is_some_and(is_signed) {
+            return Err(Rejection::twice(ME));
         }
         if head.uri.authority().is_none() {
             return Err(Rejection::misordered("BedrockPathRewriteLayer", ME));
@@ -370,7 +373,7 @@ impl Settings {
         let scope = Scope::of(facts, &head.uri, region, service).ok_or_else(|| {
             Rejection::new(
                 RejectionKind::StackMisordered,
-                "StackMisordered: SigV4SigningLayer cannot tell the region from this host: set with_region, or put BedrockPathRewriteLayer outside of it",
+                "StackMisordered: put BedrockPathRewriteLayer outside of SigV4SigningLayer, or give that a region by with_region: this host tells none",
             )
         })?;
         let params =

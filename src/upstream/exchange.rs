@@ -25,9 +25,8 @@ pin_project! {
     /// The response future of [`HyperClient`](super::HyperClient).
     #[derive(Debug)]
     pub struct UpstreamFuture {
-        response: legacy::ResponseFuture,
-        // The connection, once the request has one.
-        captured: CaptureConnection,
+        // The answer to come, and the connection once the request has one.
+        sending: Result<(legacy::ResponseFuture, CaptureConnection), Fault>,
         connect: Duration,
         #[pin]
         deadline: Deadline,
@@ -89,14 +88,25 @@ impl UpstreamFuture {
     ) -> Self {
         let version = request.version();
         let spare = Spare::of(Arc::clone(&pools), &request);
-        let (response, captured) = send(&pools, request);
         Self {
-            response,
-            captured,
+            sending: Ok(send(&pools, request)),
             connect,
             deadline: Deadline::new(Some(connect)),
             version,
             spare,
+        }
+    }
+}
+
+impl UpstreamFuture {
+    /// Nothing is sent.
+    pub(super) fn refused(fault: Fault) -> Self {
+        Self {
+            sending: Err(fault),
+            connect: Duration::ZERO,
+            deadline: Deadline::new(None),
+            version: Version::HTTP_11,
+            spare: None,
         }
     }
 }
@@ -107,27 +117,31 @@ impl Future for UpstreamFuture {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            match Pin::new(&mut *this.response).poll(cx) {
+            let (response, captured) = match this.sending {
+                Ok(sending) => sending,
+                Err(fault) => return Poll::Ready(Err((*fault).into())),
+            };
+            match Pin::new(response).poll(cx) {
                 Poll::Ready(Ok(mut response)) => {
                     response.extensions_mut().remove::<Wire>();
                     return Poll::Ready(Ok(response.map(UpstreamResponse::new)));
                 }
                 Poll::Ready(Err(error)) => {
-                    let wire = wire(&this.captured.connection_metadata());
+                    let wire = wire(&captured.connection_metadata());
                     let fault = fault(&error, *this.version, wire.as_ref());
                     let was_dead = fault == Fault::Closed && wire.is_some_and(|w| w.was_dead());
                     let Some(spare) = this.spare.take().filter(|_| was_dead) else {
                         return Poll::Ready(Err(UpstreamError::new(fault, error)));
                     };
                     tracing::debug!(%error, "the pooled connection was dead: sending once more");
-                    (*this.response, *this.captured) = spare.send();
+                    *this.sending = Ok(spare.send());
                     this.deadline.set(Deadline::new(Some(*this.connect)));
                 }
                 Poll::Pending => {
                     // Nothing has to wake us when there is a connection: it is enough to look
                     // when time is up.
                     let after = ready!(this.deadline.as_mut().poll(cx));
-                    if this.captured.connection_metadata().is_none() {
+                    if captured.connection_metadata().is_none() {
                         return Poll::Ready(Err(Fault::ConnectTimeout(after).into()));
                     }
                     this.deadline.as_mut().disarm();

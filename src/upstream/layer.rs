@@ -133,11 +133,12 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut head, body) = request.into_parts();
-        let context = Context::of(&mut head.extensions);
+        let (context, wrong) = Context::send(&mut head.extensions);
         // Now, while the head is here; mostly an outer layer has done it.
         let manner = context.manner(&head);
-        if let Some(error) = self.failed.take() {
-            let rejection = context.rejected(error::rejection(error));
+        let failed = self.failed.take().map(error::rejection);
+        if let Some(rejection) = wrong.or(failed) {
+            let rejection = context.rejected(rejection);
             let kind = Kind::Refused {
                 drain: Drain::new(manner),
                 refusal: Some((rejection, manner.dialect)),

@@ -45,6 +45,7 @@ mod drain;
 mod order;
 mod readiness;
 mod reading;
+mod stacks;
 mod traits;
 mod types;
 mod upstream;
