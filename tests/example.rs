@@ -1,66 +1,21 @@
 //! The gateway example as its users run it: exit codes, first lines, two protocols, TLS, the
 //! admin address, SIGTERM.
 
+#[path = "support/built.rs"]
+mod built;
+
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
-use std::time::{Duration, Instant, SystemTime};
-use std::{env, fs};
+use std::time::{Duration, Instant};
 
+use built::binary;
 use serde_json::Value;
 
 const CONVERSE: &str = "/v1/demo/demo/aws-bedrock/bedrock-runtime/us-east-1/model/us.anthropic.claude-haiku-4-5-20251001-v1:0/converse";
 const BODY: &str = r#"{"messages":[{"role":"user","content":[{"text":"hello there"}]}]}"#;
-
-/// The built example. `cargo test` has built it; `cargo test --test example` has not, so then it
-/// is built here.
-fn binary(name: &str) -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let folder = BUILT.get_or_init(|| {
-        let test = env::current_exe().unwrap();
-        let profile = test.ancestors().nth(2).unwrap();
-        let folder = profile.join("examples");
-        let names = ["gateway", "emulator", "sign_only", "otel"];
-        let built = names.map(|name| folder.join(format!("{name}{}", env::consts::EXE_SUFFIX)));
-        let sources = ["src", "examples"].map(|dir| newest(&root().join(dir)));
-        let source = sources.into_iter().max().unwrap();
-        if !built.iter().all(|file| modified(file) > Some(source)) {
-            let mut build = Command::new(env!("CARGO"));
-            build.args(["build", "--quiet", "--all-features"]);
-            build.args(names.into_iter().flat_map(|name| ["--example", name]));
-            if profile.ends_with("release") {
-                build.arg("--release");
-            }
-            build.current_dir(root());
-            build.env("CARGO_TARGET_DIR", profile.parent().unwrap());
-            assert!(build.status().unwrap().success());
-        }
-        folder
-    });
-    folder.join(format!("{name}{}", env::consts::EXE_SUFFIX))
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn modified(file: &Path) -> Option<SystemTime> {
-    fs::metadata(file).and_then(|meta| meta.modified()).ok()
-}
-
-/// When a file in this folder was last changed.
-fn newest(folder: &Path) -> SystemTime {
-    let entries = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let times = entries.map(|path| match path.is_dir() {
-        true => newest(&path),
-        false => modified(&path).unwrap(),
-    });
-    times.max().unwrap_or(SystemTime::UNIX_EPOCH)
-}
 
 /// Runs the gateway to its end.
 fn run(args: &[&str]) -> (Option<i32>, String) {

@@ -25,7 +25,7 @@ use tower_bedrock::observe::Record;
 /// Fields that are numbers, and fields that are true or false; all others are texts.
 const NUMBERS: &str = "\
     duration time_to_first_byte time_to_first_token time_between_tokens upstream_latency \
-    bedrock_latency status_code bytes_unread tokens tokens_in tokens_input \
+    bedrock_latency status_code grpc_status bytes_unread tokens tokens_in tokens_input \
     tokens_cache_read tokens_cache_write tokens_out tokens_reasoning cost request_size \
     response_size attempts step total_tokens";
 const BOOLS: &str = "success cached is_stream custom_cost";

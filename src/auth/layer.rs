@@ -100,8 +100,8 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut head, body) = request.into_parts();
-        let context = Context::of(&mut head.extensions);
-        let verdict = match misordered(&context) {
+        let (_, wrong) = Context::enter(&mut head.extensions, Stage::Auth);
+        let verdict = match wrong {
             Some(rejection) => Some(Err(rejection)),
             None => self.auth.now(&head),
         };
@@ -128,37 +128,6 @@ where
         };
         ResponseFuture { state }
     }
-}
-
-fn misordered(context: &Context) -> Option<Rejection> {
-    if context.pass(Stage::Auth) {
-        return Some(Rejection::misordered(
-            "GatewayAuthLayer",
-            "GatewayAuthLayer",
-        ));
-    }
-    #[cfg(feature = "compat")]
-    if context.has_passed(Stage::Compat) {
-        return Some(Rejection::misordered(
-            "GatewayAuthLayer",
-            "OpenAiCompatLayer",
-        ));
-    }
-    #[cfg(feature = "rewrite")]
-    if context.has_passed(Stage::Rewrite) {
-        return Some(Rejection::misordered(
-            "GatewayAuthLayer",
-            "BedrockPathRewriteLayer",
-        ));
-    }
-    #[cfg(feature = "sign")]
-    if context.has_passed(Stage::Sign) {
-        return Some(Rejection::misordered(
-            "GatewayAuthLayer",
-            "SigV4SigningLayer",
-        ));
-    }
-    None
 }
 
 /// Notes who is calling and takes the gateway's tokens off the request.

@@ -224,9 +224,13 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut head, body) = request.into_parts();
-        let context = Context::of(&mut head.extensions);
+        let (context, wrong) = Context::enter(&mut head.extensions, Stage::Compat);
         let manner = context.manner(&head);
-        match self.settings.decide(&context, &head) {
+        let plan = match wrong {
+            None => self.settings.decide(&context, &head),
+            Some(rejection) => Err(rejection),
+        };
+        match plan {
             Ok(Plan::Pass) => {
                 let request = Request::from_parts(head, RequestBody::stream(body));
                 ResponseFuture::passing(self.inner.call(request))
@@ -281,7 +285,6 @@ enum Plan {
 impl Settings {
     /// Everything that can be decided from the head.
     fn decide(&self, context: &Context, head: &Parts) -> Result<Plan, Rejection> {
-        check_order(context)?;
         // A path that leads nowhere is for the layer to refuse that needs it to lead somewhere.
         let Ok(route) = context.parse_route(&head.uri, &self.routes) else {
             return Ok(Plan::Pass);
@@ -329,20 +332,4 @@ impl Settings {
         let _ = head;
         Ok(self.region.clone())
     }
-}
-
-fn check_order(context: &Context) -> Result<(), Rejection> {
-    const ME: &str = "OpenAiCompatLayer";
-    if context.pass(Stage::Compat) {
-        return Err(Rejection::misordered(ME, ME));
-    }
-    #[cfg(feature = "rewrite")]
-    if context.has_passed(Stage::Rewrite) {
-        return Err(Rejection::misordered(ME, "BedrockPathRewriteLayer"));
-    }
-    #[cfg(feature = "sign")]
-    if context.has_passed(Stage::Sign) {
-        return Err(Rejection::misordered(ME, "SigV4SigningLayer"));
-    }
-    Ok(())
 }

@@ -17,7 +17,7 @@
 //! ```
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,7 @@ mod told;
 pub use self::credential::{ClientCredential, KeyChoice};
 pub use self::policy::{ClientCredentials, ModelAlias, Policy, Timeouts};
 pub use self::principal::Principal;
+use self::stage::Passed;
 pub(crate) use self::stage::Stage;
 
 #[cfg(feature = "rewrite")]
@@ -49,14 +50,12 @@ pub(crate) use self::told::{Told, Translated};
 
 /// The facts of one request. Cloning it copies a pointer.
 #[derive(Clone)]
-pub struct Context(Arc<Facts>);
+pub struct Context(Arc<Facts>, Passed);
 
 struct Facts {
     started: Instant,
     /// An `ObservabilityLayer` has made this handle its own.
     claimed: AtomicBool,
-    /// Which of our layers the request has passed, as bits of [`Stage`].
-    passed: AtomicU8,
     /// The URI as it arrived.
     inbound: OnceLock<Uri>,
     parsed: OnceLock<Parsed>,
@@ -80,6 +79,15 @@ struct Facts {
     #[cfg(feature = "upstream")]
     connect_timeout: OnceLock<Duration>,
     attempts: AtomicU32,
+    /// How often it has come to the outermost `UpstreamLayer` that is inside of signing.
+    #[cfg(feature = "upstream")]
+    sent: AtomicU32,
+    /// How often it has come to the ready-made client.
+    #[cfg(feature = "client")]
+    given: AtomicU32,
+    /// The body is one side of a bidirectional stream.
+    #[cfg(feature = "sign")]
+    is_conversation: AtomicBool,
     /// Microseconds after `started`; 0 is "not yet".
     sent_at: AtomicU64,
     /// `u64::MAX` is "not known".
@@ -114,21 +122,19 @@ impl Context {
     /// would otherwise share its record with every other clone.
     #[cfg(feature = "observe")]
     pub(crate) fn claim(extensions: &mut Extensions) -> Self {
-        let context = Self::of(extensions);
-        if !context.0.claimed.swap(true, Ordering::Relaxed) {
-            return context;
+        let context = extensions.get_or_insert_with(Self::new);
+        if context.0.claimed.swap(true, Ordering::Relaxed) {
+            context.0 = Self::new().0;
+            context.0.claimed.store(true, Ordering::Relaxed);
         }
-        let context = Self::new();
-        context.0.claimed.store(true, Ordering::Relaxed);
-        extensions.insert(context.clone());
-        context
+        context.1.observe();
+        context.clone()
     }
 
     fn new() -> Self {
-        Self(Arc::new(Facts {
+        let facts = Arc::new(Facts {
             started: Instant::now(),
             claimed: AtomicBool::new(false),
-            passed: AtomicU8::new(0),
             inbound: OnceLock::new(),
             parsed: OnceLock::new(),
             #[cfg(feature = "compat")]
@@ -147,9 +153,16 @@ impl Context {
             #[cfg(feature = "upstream")]
             connect_timeout: OnceLock::new(),
             attempts: AtomicU32::new(0),
+            #[cfg(feature = "upstream")]
+            sent: AtomicU32::new(0),
+            #[cfg(feature = "client")]
+            given: AtomicU32::new(0),
+            #[cfg(feature = "sign")]
+            is_conversation: AtomicBool::new(false),
             sent_at: AtomicU64::new(0),
             request_size: AtomicU64::new(u64::MAX),
-        }))
+        });
+        Self(facts, Passed::default())
     }
 
     /// When the first of our layers saw the request.
@@ -236,7 +249,7 @@ impl Context {
                 true => Ok(parsed.spans.on(path)),
                 false => Err(Rejection::new(
                     RejectionKind::StackMisordered,
-                    "StackMisordered: the path was changed between two layers that read it",
+                    "StackMisordered: put what changes the path (takes off a prefix, for example) outside of GatewayAuthLayer, OpenAiCompatLayer and BedrockPathRewriteLayer: it stands between two of them",
                 )),
             };
         }
@@ -337,31 +350,17 @@ impl Context {
         Ok(self.0.key_choice.get_or_init(|| choice))
     }
 
-    /// Notes that `stage` was passed; says whether it had been before.
-    #[cfg(any(
-        feature = "auth",
-        feature = "rewrite",
-        feature = "sign",
-        feature = "compat"
-    ))]
-    pub(crate) fn pass(&self, stage: Stage) -> bool {
-        self.0.passed.fetch_or(stage as u8, Ordering::Relaxed) & stage as u8 != 0
-    }
-
-    /// Whether no layer has noted anything yet.
+    /// Notes that the body is one side of a bidirectional stream, whose bytes are counted as they
+    /// go.
     #[cfg(feature = "sign")]
-    pub(crate) fn is_new(&self) -> bool {
-        self.0.passed.load(Ordering::Relaxed) == 0 && self.inbound().is_none()
+    pub(crate) fn set_conversation(&self) {
+        self.0.is_conversation.store(true, Ordering::Relaxed);
+        self.set_request_size(0);
     }
 
-    #[cfg(any(
-        feature = "auth",
-        feature = "rewrite",
-        feature = "sign",
-        feature = "compat"
-    ))]
-    pub(crate) fn has_passed(&self, stage: Stage) -> bool {
-        self.0.passed.load(Ordering::Relaxed) & stage as u8 != 0
+    #[cfg(all(feature = "sign", feature = "upstream"))]
+    pub(crate) fn is_conversation(&self) -> bool {
+        self.0.is_conversation.load(Ordering::Relaxed)
     }
 
     #[cfg(feature = "upstream")]

@@ -135,6 +135,11 @@ where
             Some(Ok(frame)) => {
                 let observed = frame.data_ref().zip(this.guard.get_mut());
                 let now = observed.and_then(|(data, observation)| observation.pass(data));
+                if let Some((trailers, observation)) =
+                    frame.trailers_ref().zip(this.guard.get_mut())
+                {
+                    observation.trailers(trailers);
+                }
                 // A server asks for no more after trailers, nor after the last frame if the body
                 // says that it was the last.
                 if frame.is_trailers() || this.inner.is_end_stream() {

@@ -139,6 +139,7 @@ fn fill_answer(record: &mut Record, answer: Option<&Answer>) {
     let status = answer.map(|answer| answer.status);
     let is_success = status.is_some_and(|status| status.is_success());
     record.status_code = status.map(|status| status.as_u16());
+    record.grpc_status = answer.and_then(|answer| answer.call.as_ref()?.status());
     record.success = is_success && record.outcome == Outcome::Complete;
     record.response_size = answer.map(|answer| answer.passed);
     record.time_to_first_byte = answer.and_then(|answer| answer.first_byte);

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
+use super::grpc::Call;
 use super::observation::{Answer, End};
 use super::reader::Reading;
 use super::record::Outcome;
@@ -52,8 +53,11 @@ pub(super) fn judge<'a>(
             Some(fault.into())
         } else if reading.unknown_operation {
             Some("UnknownOperationException".into())
+        } else if let Some((error, _)) = reading.broken {
+            Some(error.to_string().into())
         } else {
-            reading.broken.map(|(error, _)| error.to_string().into())
+            let call = answer.call.as_ref();
+            call.and_then(Call::fault).map(Cow::from)
         };
     if fault.is_some() {
         return (Outcome::UpstreamError, fault);
@@ -80,6 +84,14 @@ pub(super) fn judge<'a>(
         }
         End::Whole | End::Dropped if reading.truncated => {
             cut("the upstream's answer ended before it was complete")
+        }
+        End::Whole
+            if answer
+                .call
+                .as_ref()
+                .is_some_and(|call| call.status().is_none()) =>
+        {
+            cut("the upstream's answer ended without a gRPC status")
         }
         End::Whole | End::Dropped => (Outcome::Complete, None),
     }

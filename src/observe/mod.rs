@@ -33,9 +33,10 @@
 //! | `model` | from the path, decoded; where the path has none, as the answer names it |
 //! | `path` | as it arrived, without the query; its first 8 KiB |
 //! | `status_code`, `response_size` | as sent, the size as far as it was sent |
+//! | `grpc_status` | the number that a gRPC call ended with, from the trailers or, of an answer without any, the head |
 //! | `request_size` | bytes of the request body, as announced or as read |
 //! | `outcome` | see below |
-//! | `success` | `complete`, and a status of 2xx |
+//! | `success` | `complete`, and a status of 2xx; a gRPC call that failed is not `complete` |
 //! | `is_stream` | the answer is a stream of events, also one that the OpenAI-compatible API gives |
 //! | `bytes_unread` | bytes of a stream from a frame on that was broken or too long: it went to the client as it was, and was not read; see [`unread_streams`](ObservabilityLayer::unread_streams) |
 //! | `tokens_in` | `tokens_input`, cache reads and cache writes together |
@@ -59,8 +60,8 @@
 //! | `outcome` | when, the first that fits |
 //! |---|---|
 //! | `refused` | a layer refused the request |
-//! | `upstream_error` | a layer could not reach the upstream or use its answer; the inner service failed; a status of 4xx or 5xx of the upstream's, an exception or an error in a stream, a stream that is not well-formed, 200 with `UnknownOperationException` |
-//! | `upstream_cut` | the answer broke off (also if `/compat` made an error with a status of it), is shorter than its `content-length`, or ended in mid-frame, in mid-object or before the message did |
+//! | `upstream_error` | a layer could not reach the upstream or use its answer; the inner service failed; a status of 4xx or 5xx of the upstream's, an exception or an error in a stream, a stream that is not well-formed, 200 with `UnknownOperationException`, a gRPC status other than 0 |
+//! | `upstream_cut` | the answer broke off (also if `/compat` made an error with a status of it), is shorter than its `content-length`, or ended in mid-frame, in mid-object, before the message did or without the status of gRPC |
 //! | `client_disconnect` | response or future were dropped before that; what was known until then is in the record |
 //! | `complete` | else |
 //!
@@ -187,6 +188,7 @@ mod drain;
 mod fill;
 mod frames;
 mod future;
+mod grpc;
 mod guard;
 mod head;
 mod ids;

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Body;
 
 use super::asked::Asked;
+use super::grpc::Call;
 use super::judge::fault;
 use super::payload::Side;
 use super::reader::Reader;
@@ -48,6 +49,8 @@ pub(super) struct Answer {
     /// The upstream's own word for what is wrong.
     pub(super) fault: Option<String>,
     pub(super) request_id: Option<HeaderValue>,
+    /// If it is one of gRPC.
+    pub(super) call: Option<Call>,
     pub(super) reader: Option<Reader>,
     /// From the latest attempt to the answer's head.
     pub(super) latency: Option<Duration>,
@@ -106,6 +109,9 @@ impl Observation {
                 .get(AMZN_REQUEST_ID)
                 .filter(|_| is_upstream)
                 .cloned(),
+            call: (self.dialect == Dialect::Grpc)
+                .then(|| Call::of(headers))
+                .flatten(),
             reader: (is_upstream && !is_bodiless).then(|| Reader::new(context, status, headers)),
             latency: context
                 .sent_after()
@@ -187,6 +193,14 @@ impl Observation {
             }
         }
         now
+    }
+
+    /// Reads what follows the answer's body.
+    pub(super) fn trailers(&mut self, trailers: &HeaderMap) {
+        let call = self.answer.as_mut().and_then(|answer| answer.call.as_mut());
+        if let Some(call) = call {
+            call.end(trailers);
+        }
     }
 
     /// The longest answer that is held back until it is whole, if this one may be.

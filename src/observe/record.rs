@@ -49,6 +49,8 @@ pub struct Record {
     pub path: String,
     /// The HTTP status that was sent.
     pub status_code: Option<u16>,
+    /// The status that a gRPC call ended with.
+    pub grpc_status: Option<u32>,
     /// The answer has a status of 2xx, was complete and reported no error.
     pub success: bool,
     /// How it ended.
@@ -151,6 +153,7 @@ impl Record {
             model: None,
             path: String::new(),
             status_code: None,
+            grpc_status: None,
             success: false,
             outcome: Outcome::ClientDisconnect,
             is_stream: false,
@@ -292,7 +295,7 @@ mod tests {
             concat!(
                 r#"{"id":"a","created_at":"2026-01-02T03:00:45.006Z","duration":1234.567,"time_to_first_byte":0.25,"time_to_first_token":null,"#,
                 r#""time_between_tokens":null,"upstream_latency":null,"bedrock_latency":null,"provider":"aws-bedrock","model":null,"path":"","#,
-                r#""status_code":null,"success":false,"outcome":"upstream_cut","is_stream":false,"bytes_unread":null,"#,
+                r#""status_code":null,"grpc_status":null,"success":false,"outcome":"upstream_cut","is_stream":false,"bytes_unread":null,"#,
                 r#""tokens_in":18446744073709551615,"tokens_input":null,"tokens_cache_read":null,"tokens_cache_write":null,"tokens_out":null,"#,
                 r#""tokens_reasoning":null,"cost":0.000096,"custom_cost":false,"request_size":null,"response_size":null,"account_id":null,"#,
                 r#""gateway_id":null,"principal":null,"region":null,"operation":"Converse","stop_reason":null,"guardrail_action":null,"#,

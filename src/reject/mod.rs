@@ -16,7 +16,7 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 
 use http::header::{CONTENT_TYPE, EXPECT};
 use http::{Method, StatusCode, Version, request};
@@ -24,11 +24,14 @@ use http::{Method, StatusCode, Version, request};
 mod drain;
 mod future;
 mod kind;
+mod misordered;
 mod render;
 
 pub(crate) use self::drain::Drain;
 pub use self::future::ResponseFuture;
 pub use self::kind::RejectionKind;
+#[cfg(feature = "upstream")]
+pub(crate) use self::misordered::RESENT;
 
 /// The language of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,19 +163,6 @@ impl Rejection {
         let mut rejection = Self::new(RejectionKind::MethodNotAllowed, text);
         rejection.allow = Some(allow);
         rejection
-    }
-
-    /// Two layers stand in the wrong order.
-    pub(crate) fn misordered(outer: &'static str, inner: &'static str) -> Self {
-        // Each such request says the same.
-        static LOGGED: Once = Once::new();
-        LOGGED.call_once(|| {
-            tracing::error!(outer, inner, "layers are stacked in the wrong order");
-        });
-        Self::new(
-            RejectionKind::StackMisordered,
-            format!("StackMisordered: {outer} must be outside of {inner}, and each there once"),
-        )
     }
 
     /// What kind of refusal this is.

@@ -102,9 +102,13 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut head, body) = request.into_parts();
-        let context = Context::of(&mut head.extensions);
+        let (context, wrong) = Context::enter(&mut head.extensions, Stage::Rewrite);
         let manner = context.manner(&head);
-        let inner = match self.layer.rewrite(&context, &mut head) {
+        let rewritten = match wrong {
+            None => self.layer.rewrite(&context, &mut head),
+            Some(rejection) => Err(rejection),
+        };
+        let inner = match rewritten {
             Ok(()) => {
                 let future = self.inner.call(Request::from_parts(head, body));
                 reject::ResponseFuture::inner(future)
@@ -120,7 +124,6 @@ where
 
 impl BedrockPathRewriteLayer {
     fn rewrite(&self, context: &Context, head: &mut Parts) -> Result<(), Rejection> {
-        check_order(context)?;
         let route = context.parse_route(&head.uri, &self.routes)?;
         if let Surface::Compat(_) = route.surface() {
             return Err(Rejection::new(
@@ -154,18 +157,6 @@ impl BedrockPathRewriteLayer {
         head.headers.insert(HOST, host);
         Ok(())
     }
-}
-
-fn check_order(context: &Context) -> Result<(), Rejection> {
-    const ME: &str = "BedrockPathRewriteLayer";
-    if context.pass(Stage::Rewrite) {
-        return Err(Rejection::misordered(ME, ME));
-    }
-    #[cfg(feature = "sign")]
-    if context.has_passed(Stage::Sign) {
-        return Err(Rejection::misordered(ME, "SigV4SigningLayer"));
-    }
-    Ok(())
 }
 
 pin_project! {

@@ -242,9 +242,13 @@ impl<S> SigV4Signing<S> {
     where
         S: Service<Request<SignedBody<B>>, Response = Response<R>> + Clone,
     {
-        let context = Context::of(&mut head.extensions);
+        let (context, wrong) = Context::enter(&mut head.extensions, Stage::Sign);
         let manner = context.manner(&head);
-        match self.layer.settings().prepare(&context, &mut head) {
+        let plan = match wrong {
+            None => self.layer.settings().prepare(&context, &mut head),
+            Some(rejection) => Err(rejection),
+        };
+        match plan {
             Ok(Plan::Sign { converses: false }) => {
                 self.sign(Some(context), None, manner, head, body)
             }
@@ -356,9 +360,8 @@ impl Settings {
             .filter(|value| value.is_sensitive());
         let is_signed = |proof: &HeaderValue| proof.as_bytes().starts_with(b"AWS4-HMAC-SHA256");
         // A plain request passes without a note of it: then the proof alone tells.
-        let by_another = context.is_new() && proof.is_some_and(is_signed);
-        if context.pass(Stage::Sign) && proof.is_some() || by_another {
-            return Err(Rejection::misordered(ME, ME));
+        if context.is_new() && proof.is_some_and(is_signed) {
+            return Err(Rejection::twice(ME));
         }
         if head.uri.authority().is_none() {
             return Err(Rejection::misordered("BedrockPathRewriteLayer", ME));
@@ -367,8 +370,7 @@ impl Settings {
         let converses = head.method == Method::POST
             && operation(context, head) == Operation::InvokeModelWithBidirectionalStream;
         if converses {
-            context.pass(Stage::Conversation);
-            context.set_request_size(0);
+            context.set_conversation();
         }
         if let KeyChoice::Client(_) = context.choose_key(head, &self.policy)? {
             return Ok(Plan::Pass { converses });
@@ -462,7 +464,7 @@ impl Settings {
         Scope::of(facts, uri, region, service).ok_or_else(|| {
             Rejection::new(
                 RejectionKind::StackMisordered,
-                "StackMisordered: SigV4SigningLayer cannot tell the region from this host: set with_region, or put BedrockPathRewriteLayer outside of it",
+                "StackMisordered: put BedrockPathRewriteLayer outside of SigV4SigningLayer, or give that a region by with_region: this host tells none",
             )
         })
     }

@@ -13,6 +13,7 @@ use rustls::RootCertStore;
 use tower_service::Service;
 
 use super::connect::Connector;
+use super::error::Fault;
 use super::exchange::{UpstreamFuture, UpstreamResponse};
 use super::{UpstreamError, tls};
 use crate::body::UpstreamBody;
@@ -179,7 +180,11 @@ impl<B: Into<UpstreamBody>> Service<Request<B>> for HyperClient {
         if let Some(endpoint) = &settings.endpoint {
             redirect(request.uri_mut(), endpoint);
         }
-        let connect = Context::get(request.extensions())
+        let context = Context::get(request.extensions());
+        if context.is_some_and(Context::is_given_again) {
+            return UpstreamFuture::refused(Fault::Resent);
+        }
+        let connect = context
             .and_then(|context| {
                 let policy = context.principal().and_then(|p| p.policy());
                 let own = policy.and_then(|policy| policy.timeouts().connect);

@@ -9,7 +9,7 @@ use tower::load_shed::error::Overloaded;
 use tower::timeout::error::Elapsed;
 
 use crate::body::BoxError;
-use crate::reject::{Rejection, RejectionKind};
+use crate::reject::{RESENT, Rejection, RejectionKind};
 
 /// The upstream could not be reached, or did not answer as it should.
 ///
@@ -39,6 +39,8 @@ pub(super) enum Fault {
     NoHttp2,
     /// The caller's, not the upstream's.
     RequestBody,
+    /// With the signature that it was sent with before.
+    Resent,
     Overloaded,
     Other,
 }
@@ -124,6 +126,7 @@ impl Fault {
                 RejectionKind::UpstreamTimeout
             }
             Self::RequestBody => RejectionKind::InvalidBody,
+            Self::Resent => RejectionKind::StackMisordered,
             Self::Overloaded => RejectionKind::RateLimited,
             _ => RejectionKind::UpstreamError,
         }
@@ -154,6 +157,7 @@ impl Fault {
                 "this request must reach the upstream over HTTP/2, and the upstream does not speak that here: bidirectional streams need it, and signatures that cover :authority (sign host instead)"
             }
             Self::RequestBody => "the request body broke off",
+            Self::Resent => RESENT,
             Self::Overloaded => "too many requests at once on this gateway: try again later",
             Self::Other => "the request to the upstream failed",
         }

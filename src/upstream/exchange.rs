@@ -27,10 +27,9 @@ pin_project! {
     /// The response future of [`HyperClient`](super::HyperClient).
     #[derive(Debug)]
     pub struct UpstreamFuture {
-        // `None` once it has completed.
-        response: Option<legacy::ResponseFuture>,
-        // The connection, once the request has one.
-        captured: CaptureConnection,
+        // The answer to come, and the connection once the request has one. `None` once it has
+        // completed, or if nothing is sent.
+        sending: Option<(legacy::ResponseFuture, CaptureConnection)>,
         connect: Duration,
         #[pin]
         deadline: Deadline,
@@ -118,16 +117,27 @@ impl UpstreamFuture {
         let version = request.version();
         let (lent, request) = Lent::of(request);
         let spare = Spare::of(Arc::clone(&pools), &request);
-        let (response, captured) = send(&pools, request);
         Self {
-            response: Some(response),
-            captured,
+            sending: Some(send(&pools, request)),
             connect,
             deadline: Deadline::new(Some(connect)),
             version,
             spare,
             lent,
             failed: None,
+        }
+    }
+
+    /// Nothing is sent.
+    pub(super) fn refused(fault: Fault) -> Self {
+        Self {
+            sending: None,
+            connect: Duration::ZERO,
+            deadline: Deadline::new(None),
+            version: Version::HTTP_11,
+            spare: None,
+            lent: None,
+            failed: Some(fault.into()),
         }
     }
 }
@@ -138,7 +148,7 @@ impl Future for UpstreamFuture {
     fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            let Some(response) = this.response.as_mut() else {
+            let Some((response, captured)) = this.sending.as_mut() else {
                 if this.failed.is_some()
                     && let Some(lent) = this.lent
                 {
@@ -149,12 +159,9 @@ impl Future for UpstreamFuture {
                     None => Poll::Pending,
                 };
             };
-            let polled = Pin::new(response).poll(cx);
-            if polled.is_ready() {
-                *this.response = None;
-            }
-            match polled {
+            match Pin::new(response).poll(cx) {
                 Poll::Ready(Ok(mut response)) => {
+                    *this.sending = None;
                     let wire = response.extensions_mut().remove::<Wire>();
                     let leash = wire.and_then(Wire::leash);
                     return Poll::Ready(
@@ -162,7 +169,8 @@ impl Future for UpstreamFuture {
                     );
                 }
                 Poll::Ready(Err(error)) => {
-                    let wire = wire(&this.captured.connection_metadata());
+                    let wire = wire(&captured.connection_metadata());
+                    *this.sending = None;
                     let has_broken_off =
                         (this.lent.as_ref()).is_some_and(|lent| lent.body.has_failed());
                     let fault = match has_broken_off {
@@ -175,16 +183,15 @@ impl Future for UpstreamFuture {
                         continue;
                     };
                     tracing::debug!(%error, "the pooled connection was dead: sending once more");
-                    let (response, captured) = spare.send();
-                    (*this.response, *this.captured) = (Some(response), captured);
+                    *this.sending = Some(spare.send());
                     this.deadline.set(Deadline::new(Some(*this.connect)));
                 }
                 Poll::Pending => {
                     // Nothing has to wake us when there is a connection: it is enough to look
                     // when time is up.
                     let after = ready!(this.deadline.as_mut().poll(cx));
-                    if this.captured.connection_metadata().is_none() {
-                        *this.response = None;
+                    if captured.connection_metadata().is_none() {
+                        *this.sending = None;
                         *this.failed = Some(Fault::ConnectTimeout(after).into());
                         continue;
                     }

@@ -18,8 +18,6 @@ use super::deadline::Deadline;
 use super::error::{self, Fault};
 use super::{TimedBody, UpstreamError};
 use crate::body::{BoxError, ResponseBody};
-#[cfg(feature = "sign")]
-use crate::context::Stage;
 use crate::context::{Context, KeyChoice, Policy, Principal, Timeouts};
 use crate::reject::{Drain, Manner, Rejection};
 use crate::route::Operation;
@@ -138,11 +136,12 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut head, body) = request.into_parts();
-        let context = Context::of(&mut head.extensions);
+        let (context, wrong) = Context::send(&mut head.extensions);
         // Now, while the head is here; mostly an outer layer has done it.
         let manner = context.manner(&head);
-        if let Some(error) = self.failed.take() {
-            let rejection = context.rejected(error::rejection(error));
+        let failed = self.failed.take().map(error::rejection);
+        if let Some(rejection) = wrong.or(failed) {
+            let rejection = context.rejected(rejection);
             let kind = Kind::Refused {
                 drain: Drain::new(manner),
                 refusal: Some((rejection, manner)),
@@ -180,7 +179,7 @@ fn signs_authority(context: &Context) -> bool {
 /// Whether both sides of the exchange speak at the same time.
 fn converses(context: &Context, head: &Parts) -> bool {
     #[cfg(feature = "sign")]
-    if context.has_passed(Stage::Conversation) {
+    if context.is_conversation() {
         return true;
     }
     let _ = context;

@@ -49,6 +49,7 @@ mod order;
 mod panics;
 mod readiness;
 mod reading;
+mod stacks;
 mod traits;
 mod types;
 mod upstream;

@@ -1,13 +1,24 @@
 //! Layers in the wrong order, or there twice, say so.
 
+use std::convert::Infallible;
 use std::fmt::Debug;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll};
 
-use http::Request;
-use tower::{Layer, ServiceExt};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tower::retry::{Policy, RetryLayer};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 use tower_bedrock::auth::{BearerTokens, GatewayAuthLayer};
-use tower_bedrock::observe::ObservabilityLayer;
-use tower_bedrock::rewrite::BedrockPathRewriteLayer;
-use tower_bedrock::sign::SigV4SigningLayer;
+use tower_bedrock::observe::{ObservabilityLayer, Outcome, Ring};
+use tower_bedrock::rewrite::{BedrockPathRewriteLayer, Endpoints};
+use tower_bedrock::sign::{SigV4SigningLayer, SignedBody};
+use tower_bedrock::upstream::{HyperClient, UpstreamLayer};
 use tower_bedrock::{OpenAiCompatLayer, Rejection, RejectionKind};
 
 use crate::cases::{PATH, Slow, Stack, TOKEN, URL, Vault, gateways, key};
@@ -43,6 +54,7 @@ fn absolute(path: &str) -> Request<Script> {
     to(&format!("http://gateway.test{path}"))
 }
 
+/// `names` are those of the layer that must be outside and of that which must be inside of it.
 async fn assert_misordered<S>(
     stack: impl FnOnce(Probe) -> S,
     request: Request<Script>,
@@ -59,9 +71,12 @@ async fn assert_misordered<S>(
     );
     let rejection: &Rejection = response.extensions().get().unwrap();
     assert_eq!(rejection.kind(), RejectionKind::StackMisordered);
-    let text = rejection.text();
-    assert!(text.starts_with("StackMisordered"), "{text}");
-    assert!(names.iter().all(|name| text.contains(name)), "{text}");
+    let [outer, inner] = names;
+    let text = match outer == inner {
+        true => format!("StackMisordered: {outer} is there twice: take out one of the two"),
+        false => format!("StackMisordered: put {outer} outside of {inner}"),
+    };
+    assert!(rejection.text().starts_with(&text), "{rejection}");
     assert_eq!(watch.calls(), 0);
 }
 
@@ -69,25 +84,25 @@ async fn assert_misordered<S>(
 async fn sign_outside_rewrite() {
     for request in [to(PATH), absolute(PATH)] {
         let stack = |probe| sign().layer(rewrite().layer(probe));
-        assert_misordered(stack, request, [SIGN, REWRITE]).await;
+        assert_misordered(stack, request, [REWRITE, SIGN]).await;
     }
     let stack = |probe| {
         sign()
             .with_region("us-east-1")
             .layer(rewrite().layer(probe))
     };
-    assert_misordered(stack, absolute(PATH), [SIGN, REWRITE]).await;
+    assert_misordered(stack, absolute(PATH), [REWRITE, SIGN]).await;
     let stack = |probe| {
         let inner = rewrite().layer(probe);
         auth().layer(SigV4SigningLayer::new(Vault).layer(inner))
     };
-    assert_misordered(stack, to(PATH), [SIGN, REWRITE]).await;
+    assert_misordered(stack, to(PATH), [REWRITE, SIGN]).await;
     // The observer knows the route of a request whose URI is absolute.
     let stack = |probe| {
         let inner = auth().layer(sign().layer(rewrite().layer(probe)));
         ObservabilityLayer::new().layer(inner)
     };
-    assert_misordered(stack, absolute(PATH), [SIGN, REWRITE]).await;
+    assert_misordered(stack, absolute(PATH), [REWRITE, SIGN]).await;
 }
 
 #[tokio::test]
@@ -144,25 +159,280 @@ async fn compat_in_the_wrong_place() {
     }
 }
 
-/// Retrying inside rewriting, outside signing, is the right order.
+/// A second observer cannot refuse: whatever is inside of it does.
 #[tokio::test]
-async fn attempts_are_not_layers() {
-    let watch = Watch::default();
-    let retried = tower::service_fn({
-        let service = sign().layer(watch.probe());
-        move |request: Request<Script>| {
-            let service = service.clone();
-            async move {
-                let (head, _) = request.into_parts();
-                let again = Request::from_parts(head.clone(), script());
-                service.clone().oneshot(again).await?;
-                service.oneshot(Request::from_parts(head, script())).await
-            }
+async fn observed_twice() {
+    const OBSERVE: [&str; 2] = ["ObservabilityLayer"; 2];
+    let twice = || {
+        let records = Ring::new(10);
+        let observe = ObservabilityLayer::new().with_sink(records.clone());
+        (
+            ServiceBuilder::new().layer(observe.clone()).layer(observe),
+            records,
+        )
+    };
+    let (observe, records) = twice();
+    let stack = |probe| observe.service(auth().layer(probe));
+    assert_misordered(stack, to(PATH), OBSERVE).await;
+    for record in records.snapshot() {
+        assert_eq!(record.outcome, Outcome::Refused);
+        assert!(
+            record
+                .error
+                .as_ref()
+                .is_some_and(|text| text.contains(OBSERVE[0]))
+        );
+    }
+    let stack = |probe| twice().0.service(GatewayAuthLayer::new(Slow).layer(probe));
+    assert_misordered(stack, to(PATH), OBSERVE).await;
+    let stack = |probe| twice().0.service(rewrite().layer(probe));
+    assert_misordered(stack, to(PATH), OBSERVE).await;
+    let stack = |probe| twice().0.service(sign().layer(probe));
+    assert_misordered(stack, to(URL), OBSERVE).await;
+    let stack = |probe| twice().0.service(UpstreamLayer::new().layer(probe));
+    assert_misordered(stack, to(URL), OBSERVE).await;
+    // With a layer between them.
+    let stack = |probe| {
+        let inner = ObservabilityLayer::new().layer(rewrite().layer(probe));
+        ObservabilityLayer::new().layer(auth().layer(inner))
+    };
+    assert_misordered(stack, to(PATH), OBSERVE).await;
+}
+
+// Repeating requests.
+
+trait Again: Sized {
+    fn again(&self) -> Option<Self>;
+}
+
+impl Again for Full<Bytes> {
+    fn again(&self) -> Option<Self> {
+        Some(self.clone())
+    }
+}
+
+impl Again for SignedBody<Full<Bytes>> {
+    fn again(&self) -> Option<Self> {
+        self.try_clone()
+    }
+}
+
+/// Sends a request up to three times, as long as it has no good answer.
+#[derive(Clone)]
+struct Thrice(u32);
+
+impl<B: Again, R, E> Policy<Request<B>, Response<R>, E> for Thrice {
+    type Future = Ready<()>;
+
+    fn retry(
+        &mut self,
+        _: &mut Request<B>,
+        result: &mut Result<Response<R>, E>,
+    ) -> Option<Ready<()>> {
+        self.0 += 1;
+        let is_good = |answer: &Response<R>| answer.status().is_success();
+        let is_over = result.as_ref().is_ok_and(is_good) || self.0 == 3;
+        (!is_over).then(|| ready(()))
+    }
+
+    fn clone_request(&mut self, request: &Request<B>) -> Option<Request<B>> {
+        let mut again = Request::new(request.body().again()?);
+        *again.method_mut() = request.method().clone();
+        *again.uri_mut() = request.uri().clone();
+        *again.headers_mut() = request.headers().clone();
+        *again.extensions_mut() = request.extensions().clone();
+        Some(again)
+    }
+}
+
+fn thrice() -> RetryLayer<Thrice> {
+    RetryLayer::new(Thrice(0))
+}
+
+/// Answers 503, 503 and then 200, and counts.
+#[derive(Clone, Default)]
+struct Busy(Arc<AtomicU32>);
+
+impl<B> Service<Request<B>> for Busy {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<B>) -> Self::Future {
+        let calls = self.0.fetch_add(1, Ordering::Relaxed);
+        let mut response = Response::new(Full::default());
+        if calls < 2 {
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        }
+        ready(Ok(response))
+    }
+}
+
+async fn answer<S, R>(stack: S, path: &str) -> (u16, Option<String>)
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<R>, Error: Debug>,
+{
+    let request = to(path).map(|_| Full::from("{}"));
+    let response = stack.oneshot(request).await.unwrap();
+    let rejection = response.extensions().get::<Rejection>();
+    let text = rejection.map(|rejection| rejection.text().to_owned());
+    (response.status().as_u16(), text)
+}
+
+/// Whatever stands outside of signing may ask as often as it likes.
+#[tokio::test]
+async fn retry_outside_sign() {
+    let observe = || ObservabilityLayer::new().with_sink(Ring::new(10));
+    let upstream = UpstreamLayer::new;
+    let stack = |busy| {
+        let inner = sign().layer(upstream().layer(busy));
+        observe().layer(auth().layer(rewrite().layer(thrice().layer(inner))))
+    };
+    let check = async |(status, text): (u16, Option<String>), calls: &Busy| {
+        assert_eq!((status, text), (200, None));
+        assert_eq!(calls.0.load(Ordering::Relaxed), 3);
+    };
+    let busy = Busy::default();
+    check(answer(stack(busy.clone()), PATH).await, &busy).await;
+    // Outside of rewriting, of auth, of everything.
+    let busy = Busy::default();
+    let inner = rewrite().layer(sign().layer(upstream().layer(busy.clone())));
+    let stack = observe().layer(auth().layer(thrice().layer(inner)));
+    check(answer(stack, PATH).await, &busy).await;
+    let busy = Busy::default();
+    let inner = rewrite().layer(sign().layer(upstream().layer(busy.clone())));
+    let stack = observe().layer(thrice().layer(auth().layer(inner)));
+    check(answer(stack, PATH).await, &busy).await;
+    let busy = Busy::default();
+    let inner = rewrite().layer(sign().layer(upstream().layer(busy.clone())));
+    let stack = thrice().layer(observe().layer(auth().layer(inner)));
+    check(answer(stack, PATH).await, &busy).await;
+    // Where nothing of ours but signing sees the request.
+    let busy = Busy::default();
+    let stack = thrice().layer(sign().layer(upstream().layer(busy.clone())));
+    check(answer(stack, URL).await, &busy).await;
+}
+
+const RESENT: &str = "StackMisordered: put what repeats requests (tower::retry, for example) outside of SigV4SigningLayer";
+
+/// Inside of signing, a second attempt would carry the first one's signature.
+#[tokio::test]
+async fn retry_inside_sign() {
+    let upstream = UpstreamLayer::new;
+    let check = async |(status, text): (u16, Option<String>), busy: &Busy| {
+        let text = text.unwrap();
+        assert!(status == 500 && text.starts_with(RESENT), "{status} {text}");
+        assert_eq!(busy.0.load(Ordering::Relaxed), 1);
+    };
+    let busy = Busy::default();
+    let inner = sign().layer(thrice().layer(upstream().layer(busy.clone())));
+    check(answer(rewrite().layer(inner), PATH).await, &busy).await;
+    let busy = Busy::default();
+    let inner = sign().layer(thrice().layer(upstream().layer(busy.clone())));
+    check(
+        answer(upstream().layer(rewrite().layer(inner)), PATH).await,
+        &busy,
+    )
+    .await;
+    // The request says whose credentials it wants, so signing has facts to keep.
+    let busy = Busy::default();
+    let inner = sign().layer(thrice().layer(upstream().layer(busy.clone())));
+    check(answer(inner, URL).await, &busy).await;
+}
+
+/// `UpstreamLayer` may stand at several depths, inside of signing too.
+#[tokio::test]
+async fn upstream_twice() {
+    let upstream = UpstreamLayer::new;
+    let busy = Busy(Arc::new(AtomicU32::new(2)));
+    let inner = upstream().layer(upstream().layer(upstream().layer(busy)));
+    let inner = upstream().layer(sign().layer(inner));
+    let stack = upstream().layer(rewrite().layer(upstream().layer(inner)));
+    assert_eq!(answer(stack, PATH).await, (200, None));
+}
+
+/// The ready-made client sees what is repeated just outside of it.
+#[tokio::test]
+async fn retry_around_the_client() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let connections = serve(listener, |_, _| {
+        Some("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n")
+    });
+    let endpoints = || Endpoints::fixed(&url).unwrap();
+    let rewrite = || rewrite().with_endpoints(endpoints());
+    let upstream = UpstreamLayer::new;
+    let inner = thrice().layer(HyperClient::new());
+    let stack = upstream().layer(rewrite().layer(sign().layer(inner)));
+    let (status, text) = answer(stack, PATH).await;
+    assert!(
+        status == 500 && text.unwrap().starts_with(RESENT),
+        "{status}"
+    );
+    let inner = upstream().layer(thrice().layer(HyperClient::new()));
+    let stack = rewrite().layer(sign().layer(inner));
+    let (status, text) = answer(stack, PATH).await;
+    assert!(
+        status == 500 && text.unwrap().starts_with(RESENT),
+        "{status}"
+    );
+    // One each.
+    assert_eq!(connections.load(Ordering::Relaxed), 2);
+    // And what is repeated outside of signing is none of its business.
+    let inner = sign().layer(upstream().layer(HyperClient::new()));
+    let stack = rewrite().layer(thrice().layer(inner));
+    assert_eq!(answer(stack, PATH).await, (503, None));
+}
+
+/// A request that meets a connection which the upstream has just closed is sent once more, as it
+/// is: that is the client's own affair.
+#[tokio::test]
+async fn the_client_resends() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    // On the first connection one answer only.
+    let connections = serve(listener, |connection, request| {
+        let ok = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+        (connection > 0 || request == 0).then_some(ok)
+    });
+    let inner = sign().layer(UpstreamLayer::new().layer(HyperClient::new()));
+    let stack = rewrite()
+        .with_endpoints(Endpoints::fixed(&url).unwrap())
+        .layer(inner);
+    for _ in 0..3 {
+        assert_eq!(answer(stack.clone(), PATH).await, (200, None));
+    }
+    assert_eq!(connections.load(Ordering::Relaxed), 2);
+}
+
+/// Answers the requests of each connection in turn, and closes where there is no answer. Counts
+/// connections. Bodies are `{}`.
+fn serve(listener: TcpListener, answer: fn(u32, usize) -> Option<&'static str>) -> Arc<AtomicU32> {
+    let count = Arc::new(AtomicU32::new(0));
+    let counter = Arc::clone(&count);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let connection = counter.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                let mut seen = Vec::new();
+                for request in 0.. {
+                    while !seen.ends_with(b"{}") {
+                        if stream.read_buf(&mut seen).await.unwrap_or(0) == 0 {
+                            return;
+                        }
+                    }
+                    seen.clear();
+                    let Some(text) = answer(connection, request) else {
+                        return;
+                    };
+                    stream.write_all(text.as_bytes()).await.unwrap();
+                }
+            });
         }
     });
-    let service = rewrite().layer(retried);
-    let response = service.oneshot(to(PATH)).await.unwrap();
-    assert_eq!((response.status().as_u16(), watch.calls()), (200, 2));
-    let context = tower_bedrock::Context::get(&watch.seen().head.extensions).cloned();
-    assert_eq!(context.unwrap().attempts(), 2);
+    count
 }

@@ -51,7 +51,7 @@ pub(super) fn operation_name(operation: Option<&str>, model: Option<&str>) -> &'
     }
 }
 
-/// `error.type`: the name of AWS's exception, the status, or how the answer broke off.
+/// `error.type`: the name of AWS's exception or of gRPC's status, that of HTTP, or how the answer broke off.
 pub(super) fn error_type(record: &Record) -> Option<Cow<'_, str>> {
     let status = record.status_code.filter(|status| *status >= 300);
     let named = record.error.as_deref().filter(|error| is_name(error));
@@ -72,9 +72,10 @@ pub(super) fn error_type(record: &Record) -> Option<Cow<'_, str>> {
     })
 }
 
-/// Such as `ThrottlingException`.
+/// Such as `ThrottlingException`, or gRPC's `NOT_FOUND`.
 fn is_name(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (1..=64).contains(&text.len()) && text.bytes().all(is_fit)
 }
 
 #[cfg(test)]
@@ -126,6 +127,12 @@ mod tests {
                 Some(429),
                 Some("ThrottlingException"),
                 "ThrottlingException",
+            ),
+            (
+                Outcome::UpstreamError,
+                Some(200),
+                Some("NOT_FOUND"),
+                "NOT_FOUND",
             ),
             (
                 Outcome::UpstreamError,
