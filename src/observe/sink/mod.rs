@@ -4,13 +4,14 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use self::queue::Lost;
+use self::lost::{Lost, PANICKED};
 pub(super) use self::spans::RequestSpan;
 use super::record::Record;
 use super::trace::{SpanId, TraceId};
 
 mod background;
 mod json_lines;
+mod lost;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod queue;
@@ -21,6 +22,8 @@ mod tracing;
 
 pub use self::background::Background;
 pub use self::json_lines::JsonLines;
+#[cfg(feature = "metrics")]
+pub(super) use self::metrics::unread as count_unread;
 #[cfg(feature = "metrics")]
 pub use self::metrics::{MetricLabel, Metrics};
 pub use self::ring::Ring;
@@ -104,7 +107,7 @@ impl Default for Sinks {
         Self {
             list: Vec::new(),
             spans: None,
-            panics: Lost::new("panicked"),
+            panics: Lost::new(PANICKED),
         }
     }
 }
@@ -145,7 +148,7 @@ impl Sinks {
             return RequestSpan::none();
         };
         catch_unwind(AssertUnwindSafe(|| spans.begin(path, parent))).unwrap_or_else(|_| {
-            self.panics.add(1);
+            self.panics.add(1, &"the sink panicked");
             RequestSpan::none()
         })
     }
@@ -159,7 +162,7 @@ impl Sinks {
     pub(super) fn record(&self, record: &Arc<Record>, is_kept: bool, span: &RequestSpan) {
         let guarded = |job: &dyn Fn()| {
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
-                self.panics.add(1);
+                self.panics.add(1, &"the sink panicked");
             }
         };
         if self.spans.is_some() {
