@@ -5,6 +5,9 @@
 mod config;
 #[path = "../examples/gateway/file.rs"]
 mod file;
+#[allow(dead_code)]
+#[path = "../examples/gateway/records.rs"]
+mod records;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -4,10 +4,13 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use http::request::Parts;
+
 use self::lost::{Lost, PANICKED};
 pub(super) use self::spans::RequestSpan;
 use super::record::Record;
 use super::trace::{SpanId, TraceId};
+use crate::context::Context;
 
 mod background;
 mod json_lines;
@@ -143,11 +146,11 @@ impl Sinks {
     }
 
     /// The span of a request that begins; a disabled one, unless spans are wanted.
-    pub(super) fn begin(&self, path: &str, parent: Option<(TraceId, SpanId)>) -> RequestSpan {
+    pub(super) fn begin(&self, head: &Parts, parent: Option<(TraceId, SpanId)>) -> RequestSpan {
         let Some(spans) = &self.spans else {
             return RequestSpan::none();
         };
-        catch_unwind(AssertUnwindSafe(|| spans.begin(path, parent))).unwrap_or_else(|_| {
+        catch_unwind(AssertUnwindSafe(|| spans.begin(head, parent))).unwrap_or_else(|_| {
             self.panics.add(1, &"the sink panicked");
             RequestSpan::none()
         })
@@ -159,14 +162,20 @@ impl Sinks {
 
     /// Ends the span, and gives the record to every sink, whatever the others do; to those that
     /// keep records only if it is to be kept.
-    pub(super) fn record(&self, record: &Arc<Record>, is_kept: bool, span: &RequestSpan) {
+    pub(super) fn record(
+        &self,
+        record: &Arc<Record>,
+        is_kept: bool,
+        span: &RequestSpan,
+        context: &Context,
+    ) {
         let guarded = |job: &dyn Fn()| {
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
                 self.panics.add(1, &"the sink panicked");
             }
         };
         if self.spans.is_some() {
-            guarded(&|| span.end(record));
+            guarded(&|| span.end(record, context));
         }
         for sink in &self.list {
             guarded(&|| {
