@@ -366,7 +366,8 @@ impl Context {
     pub(crate) fn upstream(&self) -> Option<(&str, u16)> {
         let noted = self.0.upstream.get().map(|uri| &**uri);
         // Without a gateway it goes on as it arrived.
-        let inbound = || self.inbound().filter(|_| self.route().is_none());
+        let goes_on = self.route().is_none() && self.rejection().is_none();
+        let inbound = || self.inbound().filter(|_| goes_on);
         let uri = noted.or_else(inbound)?;
         let usual = if uri.scheme_str() == Some("http") {
             80
