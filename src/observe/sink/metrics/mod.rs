@@ -23,7 +23,7 @@ const DEFAULT_LABELS: [MetricLabel; 3] = [
 ];
 /// Values of a label, and sets of labels, that are told apart.
 const VALUES: usize = 200;
-const SERIES: usize = 500;
+const SERIES: usize = 300;
 
 /// Counts and measures requests, for whichever recorder of the `metrics` crate is installed.
 ///
@@ -45,7 +45,7 @@ const SERIES: usize = 500;
 /// Labels are `gen_ai.operation.name`, `gen_ai.provider.name` (`aws.bedrock`),
 /// `gen_ai.request.model`, `error.type` where there is an error, and those of
 /// [`with_labels`](Self::with_labels). The first 200 values of each are told apart, and the first
-/// 500 sets of labels; every other value is `other`. So what clients send does not make series
+/// 300 sets of labels; every other value is `other`. So what clients send does not make series
 /// without end. Clones share what they know.
 ///
 /// Only a request that Bedrock served, with a status of 2xx, makes a value known: before that, the
