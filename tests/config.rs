@@ -5,6 +5,9 @@
 mod config;
 #[path = "../examples/gateway/file.rs"]
 mod file;
+#[allow(dead_code)]
+#[path = "../examples/gateway/records.rs"]
+mod records;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +15,7 @@ use std::path::{Path, PathBuf};
 use http::Request;
 use tower_bedrock::Policy;
 use tower_bedrock::auth::Authenticate;
+use tower_bedrock::observe::Prices;
 
 use self::config::Config;
 
@@ -424,5 +428,90 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+const PRICE: &str = "[[price]]\nmodel = \"ours\"\ninput = 0.5\noutput = 2\n";
+
+#[test]
+fn records_and_prices() {
+    let accepted = |text: &str| parse(&format!("{text}{GATEWAY}")).ok().unwrap();
+    let config = accepted(PRICE);
+    assert_eq!(config.records.prices.len(), Prices::bundled().len() + 1);
+    assert!(config.records.drain.is_none() && config.records.payloads.is_none());
+    let all = "drain = { ms = 1, bytes = 1 }\npayloads = { response = 9 }\nusage_headers = 9\n";
+    let config = accepted(&format!(
+        "{all}{PRICE}flex = {{ input = 0, output = 1e6 }}\n"
+    ));
+    assert!(config.records.drain.is_some());
+    assert_eq!(config.records.usage_headers.unwrap().get(), 9);
+    let payloads = config.records.payloads.unwrap();
+    assert_eq!((payloads.request, payloads.response), (0, 9));
+
+    let same = "[[price]]\nmodel = \"ours\"\nsame_as = \"amazon.nova-lite-v1:0\"\n";
+    accepted(same);
+    let with = |from: &str, to: &str| format!("{}{GATEWAY}", PRICE.replace(from, to));
+    for (text, line, words) in [
+        ("drain = 5\n".to_owned(), 1, &["drain"][..]),
+        ("drain = { ms = 5 }\n".to_owned(), 1, &["drain", "bytes"]),
+        ("drain = { ms = 0, bytes = 5 }\n".to_owned(), 1, &["drain"]),
+        ("drain = { ms = 5, bytes = -5 }\n".to_owned(), 1, &["drain"]),
+        ("payloads = { request = -1 }\n".to_owned(), 1, &["payloads"]),
+        (
+            "payloads = { both = 1 }\n".to_owned(),
+            1,
+            &["payloads", "both"],
+        ),
+        ("payloads = 9\n".to_owned(), 1, &["payloads"]),
+        ("usage_headers = 0\n".to_owned(), 1, &["usage_headers"]),
+        ("usage_headers = true\n".to_owned(), 1, &["usage_headers"]),
+        (with("0.5", "-0.5"), 3, &["price.input"]),
+        (with("0.5", "nan"), 3, &["price.input"]),
+        (with("0.5", "inf"), 3, &["price.input"]),
+        (with("0.5", "\"0.5\""), 3, &["input"]),
+        (with("output = 2", "output = 1000001"), 4, &["price.output"]),
+        (with("input = 0.5\n", ""), 1, &["price.input", "missing"]),
+        (with("output = 2\n", ""), 1, &["price.output", "missing"]),
+        (with("model = \"ours\"\n", ""), 1, &["model"]),
+        (with("ours", ""), 2, &["price.model"]),
+        (format!("{PRICE}{PRICE}"), 6, &["price.model"]),
+        (
+            format!("{PRICE}cache_read = -1\n"),
+            5,
+            &["price.cache_read"],
+        ),
+        (
+            format!("{PRICE}cache_write = -1\n"),
+            5,
+            &["price.cache_write"],
+        ),
+        (
+            format!("{PRICE}cache_write_1h = -1\n"),
+            5,
+            &["price.cache_write_1h"],
+        ),
+        (
+            format!("{PRICE}flex = {{ input = 1 }}\n"),
+            5,
+            &["flex", "output"],
+        ),
+        (
+            format!("{PRICE}priority = {{ input = -1, output = 1 }}\n"),
+            5,
+            &["price.input"],
+        ),
+        (
+            format!("{PRICE}batch = {{ input = 1, output = 1 }}\n"),
+            5,
+            &["batch"],
+        ),
+        (format!("{same}input = 1\n"), 4, &["price.same_as"]),
+        (
+            format!("{same}flex = {{ input = 1, output = 1 }}\n"),
+            4,
+            &["price.same_as"],
+        ),
+    ] {
+        refused(&format!("{text}{GATEWAY}"), line, words);
     }
 }

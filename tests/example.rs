@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use built::binary;
 use serde_json::Value;
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 
 const CONVERSE: &str = "/v1/demo/demo/aws-bedrock/bedrock-runtime/us-east-1/model/us.anthropic.claude-haiku-4-5-20251001-v1:0/converse";
 const BODY: &str = r#"{"messages":[{"role":"user","content":[{"text":"hello there"}]}]}"#;
@@ -31,8 +33,11 @@ struct Running {
 
 impl Running {
     fn start(name: &str, args: &[&str]) -> Self {
-        let mut child = Command::new(binary(name))
-            .args(args)
+        Self::of(Command::new(binary(name)).args(args))
+    }
+
+    fn of(command: &mut Command) -> Self {
+        let mut child = command
             .env_remove("RUST_LOG")
             .stdout(Stdio::piped())
             .spawn()
@@ -300,6 +305,10 @@ fn demo() {
         ("/logs?min_model=1", 400),
         ("/logs?min_cost=NaN", 400),
         ("/logs?start_date=yesterday", 400),
+        ("/logs?start_date=2026-02-30", 400),
+        ("/logs?start_date=2026-01-02T03:04:05", 400),
+        ("/logs?start_date=2026-01-02T03:04:05%2B99:00", 400),
+        ("/logs?end_date=%C3%A9%C3%A9%C3%A9%C3%A9", 400),
         ("/logs?search=%2", 400),
         ("/logs?search=%ff", 400),
         ("/logs?filters=x", 400),
@@ -313,8 +322,21 @@ fn demo() {
         assert_eq!(status, expected, "{target}");
         assert!(answer["error"]["message"].is_string(), "{target}");
     }
-    let (status, head, _) = send(&admin, "POST", "/logs", "", "");
-    assert_eq!((status, head.contains("allow: get")), (405, true));
+    for method in ["POST", "OPTIONS", "DELETE", "PUT"] {
+        let (status, head, _) = send(&admin, method, "/logs", "", "");
+        assert_eq!((status, head.contains("allow: get, head\r\n")), (405, true));
+    }
+    for target in ["/health", "/metrics", "/logs", &format!("/logs/{id}")] {
+        let (status, head, body) = send(&admin, "HEAD", target, "", "");
+        assert_eq!((status, &*body), (200, ""), "{target}");
+        let length = |head: &str| -> usize {
+            let mut lines = head.lines();
+            let length = lines.find_map(|line| line.strip_prefix("content-length: "));
+            length.unwrap().parse().unwrap()
+        };
+        assert!(length(&head) > 0, "{target}: {head}");
+    }
+    assert_eq!(send(&admin, "HEAD", "/nothing", "", "").0, 404);
     for (host, expected) in [
         ("evil.example", 403),
         ("localhost.evil.example", 403),
@@ -428,6 +450,27 @@ fn logs_and_metrics() {
     ] {
         assert_eq!(statuses(query), expected, "{query}");
     }
+    // At one moment, in whichever offset it is told.
+    let (_, logs) = get(&admin, "/logs", "");
+    let all = logs["result"].as_array().unwrap();
+    let created = all[0]["created_at"].as_str().unwrap();
+    let moment = OffsetDateTime::parse(created, &Rfc3339).unwrap();
+    let then = all
+        .iter()
+        .filter(|record| record["created_at"] == *created)
+        .count();
+    for (hours, minutes) in [(0, 0), (5, 30), (-3, 0), (14, 0)] {
+        let offset = UtcOffset::from_hms(hours, minutes, 0).unwrap();
+        let there = moment.to_offset(offset).format(&Rfc3339).unwrap();
+        for told in [there.clone(), there.replace('+', "%2B")] {
+            let found = statuses(&format!("start_date={told}&end_date={told}"));
+            assert_eq!(found.len(), then, "{told}");
+            let before = (moment - Duration::from_millis(1)).to_offset(offset);
+            let before = before.format(&Rfc3339).unwrap();
+            let found = statuses(&format!("start_date={told}&end_date={before}"));
+            assert_eq!(found.len(), 0, "{told} {before}");
+        }
+    }
     // Every field of a record can be asked for.
     let (_, logs) = get(&admin, "/logs?per_page=1", "");
     let fields = logs["result"][0].as_object().unwrap();
@@ -456,14 +499,228 @@ fn logs_and_metrics() {
         }
     }
     assert_eq!(total, 6.0, "{text}");
+    // Models that nobody has had an answer from are not told apart.
     assert!(
-        text.contains(r#"gen_ai_request_model="amazon.nova-\"b\"""#),
+        !text.contains("nova-fault") && !text.contains("nova-\\\"b"),
         "{text}"
     );
+    assert!(text.contains(r#"gen_ai_request_model="other""#), "{text}");
     assert!(
         text.contains(r#"gen_ai_client_token_usage_bucket{"#),
         "{text}"
     );
+}
+
+/// A record costs disk, and none of a request: what cannot be written is said once.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_said() {
+    let folder = folder("full");
+    let stderr = folder.join("stderr");
+    let mut command = Command::new(binary("gateway"));
+    command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+    command.args(["--log-file", "/dev/full"]);
+    command.stderr(fs::File::create(&stderr).unwrap());
+    let mut gateway = Running::of(&mut command);
+    let address = gateway.after("listening on http://");
+    let admin = gateway.after("admin on http://");
+    let token = "authorization: Bearer demo-token\r\n";
+    let lost = || {
+        let (_, _, text) = send(&admin, "GET", "/metrics", "", "");
+        let line = text
+            .lines()
+            .find(|line| line.contains("lost_total{sink=\"json_lines\"}"));
+        line.unwrap()
+            .rsplit(' ')
+            .next()
+            .unwrap()
+            .parse::<f64>()
+            .unwrap()
+    };
+    for _ in 0..5 {
+        assert_eq!(send(&address, "POST", CONVERSE, token, BODY).0, 200);
+    }
+    let begun = Instant::now();
+    while lost() < 5.0 {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let said = fs::read_to_string(&stderr).unwrap();
+    let said: Vec<_> = said.lines().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    for word in ["records are lost", "json_lines", "No space left"] {
+        assert!(said[0].contains(word), "{}", said[0]);
+    }
+}
+
+/// A disk that is full in the middle of a line, and has room again later.
+#[cfg(unix)]
+#[test]
+fn no_half_of_a_line() {
+    let log = folder("torn").join("records.jsonl");
+    let mut command = Command::new("sh");
+    // 4 KiB, of a file; pipes and sockets are none.
+    let limited = "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"";
+    command.arg("-c").arg(limited).arg(binary("gateway"));
+    command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+    command.arg("--log-file").arg(&log).stderr(Stdio::null());
+    let mut gateway = Running::of(&mut command);
+    let address = gateway.after("listening on http://");
+    let token = "authorization: Bearer demo-token\r\n";
+    let ask = || assert_eq!(send(&address, "POST", CONVERSE, token, BODY).0, 200);
+    let lines = || -> usize {
+        let text = fs::read_to_string(&log).unwrap();
+        assert!(text.is_empty() || text.ends_with('\n'), "{text}");
+        for line in text.lines() {
+            serde_json::from_str::<Value>(line).expect(line);
+        }
+        text.lines().count()
+    };
+    let wait = |least| {
+        let begun = Instant::now();
+        // What is being written is seen in halves.
+        while fs::read(&log)
+            .unwrap()
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count()
+            < least
+        {
+            assert!(begun.elapsed() < Duration::from_secs(20));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    for _ in 0..8 {
+        ask();
+    }
+    wait(2);
+    std::thread::sleep(Duration::from_millis(500));
+    let before = lines();
+    assert!((2..8).contains(&before), "{before} lines in 4 KiB");
+    // As who makes room does.
+    fs::OpenOptions::new()
+        .write(true)
+        .open(&log)
+        .unwrap()
+        .set_len(0)
+        .unwrap();
+    ask();
+    wait(1);
+    gateway.terminate();
+    assert_eq!(gateway.exit_code(), Some(0));
+    assert!(lines() >= 1);
+}
+
+/// For whoever may do everything, there is no file that is read-only.
+#[cfg(unix)]
+#[test]
+fn a_log_file_that_is_read_only() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65_534;
+
+    let folder = env::temp_dir().join(format!("tower-bedrock-nobody-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let is_root = fs::metadata(&folder).unwrap().uid() == 0;
+    let log = folder.join("records.jsonl");
+    fs::write(&log, "").unwrap();
+    fs::set_permissions(&log, PermissionsExt::from_mode(0o444)).unwrap();
+    let mut program = binary("gateway");
+    if is_root {
+        fs::set_permissions(&folder, PermissionsExt::from_mode(0o755)).unwrap();
+        // Where nobody in particular may run it.
+        let copy = folder.join("gateway");
+        fs::copy(&program, &copy).unwrap();
+        program = copy;
+    }
+    let mut command = Command::new(program);
+    command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+    command.arg("--log-file").arg(&log);
+    if is_root {
+        command.uid(NOBODY);
+    }
+    let output = command.output();
+    fs::remove_dir_all(&folder).unwrap();
+    let Output { status, stderr, .. } = output.unwrap();
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(2), "{stderr}");
+    for words in ["--log-file", "records.jsonl", "Permission denied"] {
+        assert!(stderr.contains(words), "{stderr}");
+    }
+}
+
+/// What the file says of records: their bodies, what they cost, and what the client is told of it.
+#[test]
+fn records_as_the_file_wants_them() {
+    let mut emulator = Running::start("emulator", &[]);
+    let endpoint = format!("http://{}", emulator.after("emulator on http://"));
+    let file = folder("records").join("g.toml");
+    let text = r#"
+drain = { ms = 20000, bytes = 1000000 }
+payloads = { request = 10, response = 100000 }
+usage_headers = 100000
+[[price]]
+model = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+input = 1
+output = 1
+[[gateway]]
+account_id = "demo"
+gateway_id = "demo"
+tokens = ["demo-token"]
+[[gateway.provider_key]]
+accessKeyId = "AKIAIOSFODNN7EXAMPLE"
+secretAccessKey = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+region = "us-east-1"
+"#;
+    fs::write(&file, text).unwrap();
+    let args = ["--admin", "127.0.0.1:0", "--endpoint", &endpoint];
+    let args = [&args[..], &["--config", file.to_str().unwrap()]].concat();
+    let (mut gateway, address) = Running::gateway(&args);
+    let admin = gateway.after("admin on http://");
+    let token = "authorization: Bearer demo-token\r\ncontent-type: application/json\r\n";
+    let (status, head, body) = send(&address, "POST", CONVERSE, token, BODY);
+    assert_eq!(status, 200, "{body}");
+    let header = |name: &str| {
+        let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+        let (_, value) = lines.find(|(found, _)| *found == name).expect(name);
+        value.to_owned()
+    };
+    let tokens = |name: &str| -> f64 {
+        let name = format!("x-bedrock-usage-tokens-{name}");
+        header(&name).parse().unwrap()
+    };
+    let cost: f64 = header("x-bedrock-usage-cost").parse().unwrap();
+    let expected = (tokens("in") + tokens("out")) / 1e6;
+    assert!((cost - expected).abs() < 1e-12, "{cost} {expected}");
+    let (_, record) = get(&admin, &format!("/logs/{}", header("cf-aig-log-id")), "");
+    let record = &record["result"];
+    assert_eq!(record["request_body"]["text"], BODY[..10]);
+    assert_eq!(record["request_body"]["complete"], false);
+    assert_eq!(record["response_body"]["text"], *body);
+    assert_eq!(record["cost"], cost);
+
+    // A client that leaves in mid-answer.
+    let target =
+        CONVERSE.replace("claude-haiku-4-5-20251001-v1:0", "fault.slow-frames-50") + "-stream";
+    let mut stream = TcpStream::connect(&address).unwrap();
+    let length = BODY.len();
+    write!(
+        stream,
+        "POST {target} HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n{token}\r\n{BODY}"
+    )
+    .unwrap();
+    stream.read_exact(&mut [0; 600]).unwrap();
+    drop(stream);
+    let begun = Instant::now();
+    loop {
+        let (_, logs) = get(&admin, "/logs?outcome=client_disconnect", "");
+        if let Some(record) = logs["result"].get(0) {
+            assert!(record["tokens_out"].as_u64() > Some(0), "{record}");
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "no record");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 #[test]

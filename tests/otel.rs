@@ -12,11 +12,12 @@ use std::{env, thread};
 use serde_json::Value;
 
 /// What a request may say, and of which kind it is.
-const ATTRIBUTES: [(&str, &str); 26] = [
+const ATTRIBUTES: [(&str, &str); 30] = [
     ("gen_ai.operation.name", "stringValue"),
     ("gen_ai.provider.name", "stringValue"),
     ("gen_ai.request.model", "stringValue"),
     ("gen_ai.request.stream", "boolValue"),
+    ("gen_ai.response.id", "stringValue"),
     ("gen_ai.response.finish_reasons", "stringValue"),
     ("gen_ai.response.time_to_first_chunk", "doubleValue"),
     ("gen_ai.usage.input_tokens", "intValue"),
@@ -29,6 +30,9 @@ const ATTRIBUTES: [(&str, &str); 26] = [
     ("aws.request_id", "stringValue"),
     ("cloud.region", "stringValue"),
     ("http.response.status_code", "intValue"),
+    ("server.address", "stringValue"),
+    ("server.port", "intValue"),
+    ("aws.bedrock.guardrail.id", "stringValue"),
     ("tower_bedrock.log_id", "stringValue"),
     ("tower_bedrock.event_id", "stringValue"),
     ("tower_bedrock.account_id", "stringValue"),
@@ -207,6 +211,13 @@ fn spans_as_the_conventions_want_them() {
     assert!(nanos(&whole("gen_ai.usage.output_tokens")) > 0);
     assert_eq!(whole("tower_bedrock.outcome"), "complete");
     assert_eq!(nanos(&whole("http.response.status_code")), 200);
+    // The emulator, where it was asked at all.
+    for (span, address) in [(0, Some("127.0.0.1")), (2, Some("127.0.0.1")), (3, None)] {
+        let found = attribute(&spans[span], "server.address").and_then(Value::as_str);
+        assert_eq!(found, address);
+        let port = attribute(&spans[span], "server.port").map(nanos);
+        assert_eq!(port.is_some_and(|port| port > 1024), address.is_some());
+    }
     assert_eq!(
         attribute(&spans[0], "gen_ai.request.stream"),
         Some(&Value::Bool(false))

@@ -93,6 +93,114 @@ fn a_file_that_cannot_be_written_to() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+/// Takes so many bytes, and then nothing until it is given room for more.
+#[derive(Clone, Default)]
+struct Small {
+    room: Arc<AtomicU64>,
+    written: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Write for Small {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let room = self.room.load(Ordering::SeqCst) as usize;
+        if room == 0 {
+            return Err(io::Error::other("no space left"));
+        }
+        let now = data.len().min(room);
+        self.room.fetch_sub(now as u64, Ordering::SeqCst);
+        self.written.lock().unwrap().extend_from_slice(&data[..now]);
+        Ok(now)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn the_line_after_a_torn_one_is_whole() {
+    let record = record();
+    let length = serde_json::to_vec(&*record).unwrap().len() as u64 + 1;
+    // Nothing of the third line, some of it, all but its end.
+    for (more, torn) in [(0, 0), (7, 1), (length - 1, 1)] {
+        let writer = Small::default();
+        writer.room.store(2 * length + more, Ordering::SeqCst);
+        let sink = JsonLines::new(writer.clone());
+        for _ in 0..3 {
+            sink.record(&record);
+            sink.flush();
+        }
+        assert_eq!(sink.dropped(), 1, "{more}");
+        // Full, still.
+        sink.record(&record);
+        sink.flush();
+        assert_eq!(sink.dropped(), 2, "{more}");
+        writer.room.store(u64::MAX, Ordering::SeqCst);
+        for _ in 0..2 {
+            sink.record(&record);
+        }
+        sink.flush();
+        assert_eq!(sink.dropped(), 2, "{more}");
+        let written = String::from_utf8(writer.written.lock().unwrap().clone()).unwrap();
+        assert!(written.ends_with('\n'));
+        let (whole, other): (Vec<_>, Vec<_>) = written
+            .lines()
+            .partition(|line| serde_json::from_str::<serde_json::Value>(line).is_ok());
+        // All but its end: that came with the next one.
+        let torn = if more == length - 1 { 0 } else { torn };
+        assert_eq!(other.len(), torn, "{more}: {other:?}");
+        let ended = usize::from(more == length - 1);
+        assert_eq!(whole.len(), 4 + ended, "{more}: {written}");
+    }
+}
+
+/// Of several lines in one write those count as written that were.
+#[test]
+fn what_was_written_before_a_failure_is_not_lost() {
+    let record = record();
+    let length = serde_json::to_vec(&*record).unwrap().len() as u64 + 1;
+    let (writer, gate) = (Small::default(), Arc::new(Mutex::new(())));
+    writer.room.store(3 * length + 5, Ordering::SeqCst);
+    let held = gate.lock().unwrap();
+    let slow = Held(writer.clone(), Arc::clone(&gate));
+    let sink = JsonLines::new(slow);
+    for _ in 0..6 {
+        sink.record(&record);
+    }
+    drop(held);
+    sink.flush();
+    assert_eq!(sink.dropped(), 3);
+}
+
+/// Waits at its gate.
+struct Held(Small, Arc<Mutex<()>>);
+
+impl Write for Held {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        drop(self.1.lock());
+        self.0.write(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_file_that_ends_in_the_middle_of_a_line() {
+    let name = format!("tower-bedrock-torn-{}.jsonl", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    for (before, lines) in [("", 1), ("{}\n", 2), ("{}\n{\"a", 3)] {
+        std::fs::write(&path, before).unwrap();
+        JsonLines::to_file(&path).unwrap().record(&record());
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), lines, "{text}");
+        let last = text.lines().last().unwrap();
+        assert!(serde_json::from_str::<serde_json::Value>(last).is_ok());
+    }
+    std::fs::remove_file(&path).unwrap();
+}
+
 /// Takes a while for each write, or for ever.
 struct Slow(Duration, Arc<AtomicU64>);
 
@@ -306,6 +414,25 @@ fn series_are_bounded_whatever_clients_send() {
 }
 
 #[test]
+fn requests_that_fail_make_no_model_known() {
+    let text = measured(|| {
+        let layer = ObservabilityLayer::new().with_sink(Metrics::new());
+        for model in 0..250 {
+            let status = if model % 2 == 0 { 400 } else { 404 };
+            ask(&layer, &path(&format!("nothing-{model}")), status);
+        }
+        ask(&layer, &path("real"), 200);
+        ask(&layer, &path("real"), 429);
+    });
+    let requests = |labels: &[&str]| value(&text, "tower_bedrock_requests_total", labels);
+    let real = "gen_ai_request_model=\"real\"";
+    assert_eq!(requests(&[real, "outcome=\"complete\""]), 1.0);
+    assert_eq!(requests(&[real, "error_type=\"429\""]), 1.0);
+    let other = "gen_ai_request_model=\"other\"";
+    assert_eq!(requests(&[other, "error_type=\"404\""]), 125.0);
+}
+
+#[test]
 fn sets_of_labels_are_bounded_too() {
     let text = measured(|| {
         let metrics = Metrics::new().with_limits(100, 10);
@@ -357,6 +484,32 @@ fn lost_records_are_measured() {
     let lost = |sink| value(&text, "tower_bedrock_records_lost_total", &[sink]);
     assert_eq!(lost("sink=\"panicked\""), 5.0);
     assert!(lost("sink=\"background\"") >= 4.0);
+}
+
+#[test]
+fn what_was_not_lost_is_seen_not_to_be() {
+    let text = measured(|| drop(Metrics::new()));
+    for sink in ["json_lines", "background", "panicked"] {
+        let label = format!("sink=\"{sink}\"");
+        let lost = value(&text, "tower_bedrock_records_lost_total", &[&label]);
+        assert_eq!(lost, 0.0);
+    }
+    assert_eq!(value(&text, "tower_bedrock_streams_unread_total", &[]), 0.0);
+    let text = measured(|| {
+        let layer = ObservabilityLayer::new().with_sink(Metrics::new());
+        let mut service = layer.layer(service_fn(|_: Request<Empty<Bytes>>| async {
+            let body = Full::<Bytes>::from("these are not the frames of an event stream");
+            let mut answer = Response::new(body);
+            let kind = "application/vnd.amazon.eventstream".parse().unwrap();
+            answer.headers_mut().insert("content-type", kind);
+            Ok::<_, Infallible>(answer)
+        }));
+        let request = Request::post("/model/m/converse-stream");
+        let Ok(response) = now(service.call(request.body(Empty::new()).unwrap()));
+        now(response.into_body().collect()).unwrap();
+        assert_eq!(layer.unread_streams(), 1);
+    });
+    assert_eq!(value(&text, "tower_bedrock_streams_unread_total", &[]), 1.0);
 }
 
 // Spans.
@@ -444,6 +597,111 @@ fn a_span_for_each_request() {
         said.contains(&"otel.name = \"chat\"".to_owned()),
         "{said:#?}"
     );
+}
+
+#[test]
+fn where_a_request_went_and_what_guarded_it() {
+    let ask = |layer: &ObservabilityLayer, request: http::request::Builder| {
+        let mut service = layer.layer(service_fn(|_: Request<Empty<Bytes>>| async {
+            let answer = r#"{"id":"msg_bdrk_01","type":"message","stop_reason":"end_turn"}"#;
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(answer)))
+        }));
+        let Ok(response) = now(service.call(request.body(Empty::new()).unwrap()));
+        now(response.into_body().collect()).unwrap();
+    };
+    let url = "https://bedrock-runtime.us-east-1.amazonaws.com/model/m/invoke";
+    let said = spans(|layer| {
+        let guarded = Request::post(url).header("x-amzn-bedrock-guardrailidentifier", "gr-1");
+        ask(layer, guarded);
+    });
+    let has = |line: &str| assert!(said.iter().any(|said| said == line), "{line} in {said:#?}");
+    has("server.address = \"bedrock-runtime.us-east-1.amazonaws.com\"");
+    has("server.port = 443");
+    has("gen_ai.response.id = \"msg_bdrk_01\"");
+    has("aws.bedrock.guardrail.id = \"gr-1\"");
+
+    let url = "http://localhost:8080/guardrail/gr%2D2/version/1/apply";
+    let said = spans(|layer| ask(layer, Request::post(url)));
+    let has = |line: &str| assert!(said.iter().any(|said| said == line), "{line} in {said:#?}");
+    has("server.port = 8080");
+    has("aws.bedrock.guardrail.id = \"gr-2\"");
+    // A path alone says not where it leads.
+    let said = spans(|layer| ask(layer, Request::post("/model/m/invoke")));
+    assert!(
+        !said.iter().any(|said| said.starts_with("server.")),
+        "{said:#?}"
+    );
+    assert!(
+        !said.iter().any(|said| said.contains("guardrail")),
+        "{said:#?}"
+    );
+}
+
+#[test]
+fn a_trace_without_a_span_is_a_trace() {
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    const OTHER: &str = "00-11111111111111111111111111111111-2222222222222222-01";
+    for (headers, trace, parent) in [
+        (&[("cf-aig-otel-trace-id", TRACE)][..], Some(TRACE), None),
+        (
+            &[("cf-aig-otel-trace-id", TRACE), ("traceparent", OTHER)],
+            Some(TRACE),
+            None,
+        ),
+        (
+            &[
+                ("cf-aig-otel-trace-id", TRACE),
+                ("cf-aig-otel-parent-span-id", "00f067aa0ba902b7"),
+            ],
+            Some(TRACE),
+            Some("00f067aa0ba902b7"),
+        ),
+        (
+            &[("cf-aig-otel-trace-id", "g"), ("traceparent", OTHER)],
+            Some(&OTHER[3..35]),
+            Some("2222222222222222"),
+        ),
+        (
+            &[("cf-aig-otel-parent-span-id", "00f067aa0ba902b7")],
+            None,
+            None,
+        ),
+    ] {
+        let (seen, ring) = (Arc::new(Mutex::new(None)), Ring::new(1));
+        let into = Arc::clone(&seen);
+        let set = Spans::new().with_parent(move |_, trace, parent| {
+            *into.lock().unwrap() = Some((trace.to_string(), parent.to_string()));
+        });
+        let layer = ObservabilityLayer::new()
+            .with_spans(set)
+            .with_sink(ring.clone());
+        let subscriber = tracing_subscriber::registry();
+        tracing::subscriber::with_default(subscriber, || {
+            let mut service = layer.layer(service_fn(|_: Request<Empty<Bytes>>| async {
+                Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(ANSWER)))
+            }));
+            let mut request = Request::post("/model/m/converse");
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let Ok(response) = now(service.call(request.body(Empty::new()).unwrap()));
+            now(response.into_body().collect()).unwrap();
+        });
+        let seen = seen.lock().unwrap().clone();
+        assert_eq!(
+            seen.as_ref().map(|(trace, _)| &**trace),
+            trace,
+            "{headers:?}"
+        );
+        if let Some((_, span)) = seen {
+            assert_ne!(span, "0000000000000000");
+            assert!(parent.is_none_or(|parent| parent == span), "{headers:?}");
+        }
+        let record = Arc::clone(&ring.snapshot()[0]);
+        let told = record.parent_span_id.map(|span| span.to_string());
+        assert_eq!(told.as_deref(), parent, "{headers:?}");
+        assert_eq!(record.trace_id.map(|id| id.to_string()).as_deref(), trace);
+    }
 }
 
 #[test]

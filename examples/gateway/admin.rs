@@ -5,22 +5,28 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, WWW_AUTHENTICATE};
+use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body_util::Full;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 use tower_bedrock::observe::Ring;
 
 use crate::logs::Query;
+use crate::rendering::Rendering;
 
 /// Answers the operator's requests. A clone shares the records.
 #[derive(Clone)]
 pub(crate) struct Admin {
     records: Ring,
-    metrics: PrometheusHandle,
+    metrics: Rendering,
+    /// Records are searched for one request at a time, and not where requests are served.
+    search: Arc<Semaphore>,
     /// SHA-256 of the token that the operator must show.
     token: Option<Arc<[u8]>>,
     address: SocketAddr,
@@ -30,7 +36,7 @@ pub(crate) struct Admin {
 type Refusal = (StatusCode, String, Option<(HeaderName, &'static str)>);
 
 /// A body and its type.
-type Answer = (String, &'static str);
+type Answer = (Bytes, &'static str);
 
 const JSON: &str = "application/json";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -45,14 +51,15 @@ impl Admin {
         let token = token.map(|token| Arc::from(Sha256::digest(token).as_slice()));
         Self {
             records,
-            metrics,
+            metrics: Rendering::new(move || metrics.render()),
+            search: Arc::new(Semaphore::new(1)),
             token,
             address,
         }
     }
 
-    pub(crate) fn respond<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
-        let (status, (body, kind), header) = match self.answer(request) {
+    pub(crate) async fn respond(self, request: Parts) -> Response<Full<Bytes>> {
+        let (status, (body, kind), header) = match self.answer(&request).await {
             Ok(answer) => (StatusCode::OK, answer, None),
             Err((status, text, header)) => (
                 status,
@@ -71,7 +78,7 @@ impl Admin {
         response
     }
 
-    fn answer<B>(&self, request: &Request<B>) -> Result<Answer, Refusal> {
+    async fn answer(&self, request: &Parts) -> Result<Answer, Refusal> {
         let refuse = |status, text: &str, header| Err((status, text.to_owned(), header));
         if !self.is_addressed(request) {
             let text = "the Host header is not the admin address";
@@ -82,20 +89,22 @@ impl Admin {
             let challenge = Some((WWW_AUTHENTICATE, "Bearer"));
             return refuse(StatusCode::UNAUTHORIZED, text, challenge);
         }
-        if request.method() != Method::GET {
-            let allowed = Some((ALLOW, "GET"));
-            return refuse(StatusCode::METHOD_NOT_ALLOWED, "only GET", allowed);
+        // The server leaves the body out that an answer to HEAD would have.
+        if !matches!(request.method, Method::GET | Method::HEAD) {
+            let allowed = Some((ALLOW, "GET, HEAD"));
+            return refuse(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD", allowed);
         }
-        let query = request.uri().query().unwrap_or_default();
-        match request.uri().path() {
+        let failed = "this could not be made";
+        let failed = (StatusCode::INTERNAL_SERVER_ERROR, failed.to_owned(), None);
+        let query = request.uri.query().unwrap_or_default();
+        match request.uri.path() {
             "/health" => Ok(json(&json!({ "status": "ok" }))),
-            "/metrics" => Ok((self.metrics.render(), PROMETHEUS)),
+            "/metrics" => match self.metrics.get().await {
+                Some(page) => Ok((page, PROMETHEUS)),
+                None => Err(failed),
+            },
             "/logs" => match Query::parse(query) {
-                Ok(query) => {
-                    let records = self.records.snapshot();
-                    let records = records.iter().map(|record| &**record);
-                    Ok(json(&query.answer(records)))
-                }
+                Ok(query) => self.search(query).await.ok_or(failed),
                 Err(problem) => refuse(StatusCode::BAD_REQUEST, &problem, None),
             },
             path => match path
@@ -108,16 +117,24 @@ impl Admin {
         }
     }
 
+    async fn search(&self, query: Query) -> Option<Answer> {
+        let turn = Arc::clone(&self.search).acquire_owned().await.ok()?;
+        let records = self.records.clone();
+        let search = spawn_blocking(move || {
+            let _turn = turn;
+            let records = records.snapshot();
+            json(&query.answer(records.iter().map(|record| &**record)))
+        });
+        search.await.ok()
+    }
+
     /// A page on the web can make a browser connect here under a name of its own (DNS rebinding),
     /// but then that name is in `Host`.
-    fn is_addressed<B>(&self, request: &Request<B>) -> bool {
-        let mut hosts = request.headers().get_all(HOST).iter();
-        let named = request.uri().authority().is_some() || request.headers().contains_key(HOST);
+    fn is_addressed(&self, request: &Parts) -> bool {
+        let mut hosts = request.headers.get_all(HOST).iter();
+        let named = request.uri.authority().is_some() || request.headers.contains_key(HOST);
         named
-            && request
-                .uri()
-                .authority()
-                .is_none_or(|host| self.is_own(host))
+            && request.uri.authority().is_none_or(|host| self.is_own(host))
             && hosts.all(|host| {
                 Authority::try_from(host.as_bytes()).is_ok_and(|host| self.is_own(&host))
             })
@@ -136,12 +153,12 @@ impl Admin {
         }
     }
 
-    fn is_authorized<B>(&self, request: &Request<B>) -> bool {
+    fn is_authorized(&self, request: &Parts) -> bool {
         let Some(expected) = &self.token else {
             return true;
         };
         let value = request
-            .headers()
+            .headers
             .get(AUTHORIZATION)
             .and_then(|value| value.to_str().ok());
         value
@@ -155,5 +172,5 @@ impl Admin {
 }
 
 fn json(value: &Value) -> Answer {
-    (value.to_string(), JSON)
+    (value.to_string().into(), JSON)
 }

@@ -17,6 +17,7 @@ use tower_bedrock::credentials::{Credentials, StoredKey, StoredKeys};
 use tower_bedrock::{ConfigError, ModelAlias, Policy, RouteConfig, Timeouts};
 
 use crate::file::{File, Gateway, Model, ProviderKey, Secret};
+use crate::records::Records;
 
 /// What `gateway` without a file serves: the key pair is the example of AWS's documentation.
 const DEMO: &str = r#"
@@ -45,6 +46,7 @@ pub(crate) struct Config {
     pub(crate) keys: StoredKeys,
     pub(crate) routes: RouteConfig,
     pub(crate) admin_token: Option<String>,
+    pub(crate) records: Records,
 }
 
 impl Config {
@@ -73,6 +75,12 @@ impl Config {
         let admin_token = match file.admin_token {
             Some(token) => Some(source.secret("admin_token", token)?),
             None => None,
+        };
+        let records = Records {
+            drain: file.drain,
+            payloads: file.payloads,
+            usage_headers: file.usage_headers,
+            prices: source.prices(file.price)?,
         };
         let mut routes = RouteConfig::new();
         if let Some(prefix) = file.prefix {
@@ -127,12 +135,13 @@ impl Config {
             keys,
             routes,
             admin_token,
+            records,
         })
     }
 }
 
 /// The file, for finding lines in it.
-struct Source<'a> {
+pub(crate) struct Source<'a> {
     path: &'a Path,
     text: &'a str,
 }
@@ -287,7 +296,7 @@ impl Source<'_> {
         move |error| self.problem(span.clone(), error.setting(), error.problem())
     }
 
-    fn problem(&self, span: Range<usize>, key: &str, problem: impl Display) -> String {
+    pub(crate) fn problem(&self, span: Range<usize>, key: &str, problem: impl Display) -> String {
         let before = self.text.bytes().take(span.start);
         let line = 1 + before.filter(|byte| *byte == b'\n').count();
         format!("{}:{line}: {key}: {problem}", self.path.display())

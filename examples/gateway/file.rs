@@ -1,6 +1,6 @@
 //! The configuration file as it is written, before it is checked.
 
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -15,8 +15,57 @@ pub(crate) struct File {
     pub(crate) prefix: Option<Spanned<String>>,
     /// Whose gateway answers paths that do not name one.
     pub(crate) custom_domain: Option<Spanned<CustomDomain>>,
+    pub(crate) drain: Option<Drain>,
+    pub(crate) payloads: Option<Payloads>,
+    pub(crate) usage_headers: Option<NonZeroUsize>,
+    #[serde(default)]
+    pub(crate) price: Vec<Spanned<Price>>,
     #[serde(default)]
     pub(crate) gateway: Vec<Spanned<Gateway>>,
+}
+
+/// How long, and how much, an answer is read on whose client has left.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Drain {
+    pub(crate) ms: NonZeroU64,
+    pub(crate) bytes: NonZeroU64,
+}
+
+/// How much is kept of bodies.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Payloads {
+    #[serde(default)]
+    pub(crate) request: usize,
+    #[serde(default)]
+    pub(crate) response: usize,
+}
+
+/// What a model costs: rates, or the name of a model that costs the same.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Price {
+    pub(crate) model: Spanned<String>,
+    pub(crate) same_as: Option<Spanned<String>>,
+    pub(crate) input: Option<Spanned<f64>>,
+    pub(crate) output: Option<Spanned<f64>>,
+    pub(crate) cache_read: Option<Spanned<f64>>,
+    pub(crate) cache_write: Option<Spanned<f64>>,
+    pub(crate) cache_write_1h: Option<Spanned<f64>>,
+    pub(crate) flex: Option<Spanned<Rates>>,
+    pub(crate) priority: Option<Spanned<Rates>>,
+}
+
+/// In US dollars for a million tokens.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rates {
+    pub(crate) input: Spanned<f64>,
+    pub(crate) output: Spanned<f64>,
+    pub(crate) cache_read: Option<Spanned<f64>>,
+    pub(crate) cache_write: Option<Spanned<f64>>,
+    pub(crate) cache_write_1h: Option<Spanned<f64>>,
 }
 
 #[derive(Deserialize)]

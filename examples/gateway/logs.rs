@@ -6,7 +6,7 @@
 //! FIELD=TEXT                       records whose FIELD is TEXT
 //! FIELD[OPERATOR]=TEXT             eq, neq, contains, lt or gt
 //! min_FIELD=N&max_FIELD=N          both inclusive
-//! start_date=TIME&end_date=TIME    both inclusive; RFC 3339 in UTC
+//! start_date=TIME&end_date=TIME    both inclusive; RFC 3339, or a date alone for its midnight in UTC
 //! search=TEXT                      records that have TEXT anywhere
 //! filters=JSON                     [{"key":FIELD,"operator":OPERATOR,"value":[TEXT,…]},…]
 //! ```
@@ -20,6 +20,8 @@ use std::cmp::Ordering;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tower_bedrock::observe::Record;
 
 /// Fields that are numbers, and fields that are true or false; all others are texts.
@@ -31,7 +33,7 @@ const NUMBERS: &str = "\
 const BOOLS: &str = "success cached is_stream custom_cost";
 const TEXTS: &str = "\
     id created_at provider model path outcome account_id gateway_id principal region \
-    operation stop_reason guardrail_action service_tier upstream_request_id trace_id \
+    operation stop_reason guardrail_action service_tier upstream_request_id response_id trace_id \
     parent_span_id event_id credentials_id alias error ignored metadata.key \
     metadata.value";
 
@@ -225,15 +227,9 @@ impl Filter {
             if is_one_of(BOOLS, key) && !["true", "false"].contains(&&*text) {
                 return Err(format!("{key} is true or false, and not {text:?}"));
             }
-            let is_time = |text: &str| {
-                let shape = text
-                    .get(..10)
-                    .map(|date| date.replace(|c: char| c.is_ascii_digit(), "0"));
-                shape.as_deref() == Some("0000-00-00") && (text.len() == 10 || text.ends_with('Z'))
-            };
-            if key == "created_at" && !is_time(&text) {
+            if key == "created_at" && time(&text).is_none() {
                 return Err(format!(
-                    "{text:?} is not a time such as 2026-01-02T03:04:05Z"
+                    "{text:?} is not a time such as 2026-01-02T03:04:05Z or 2026-01-02T03:04:05+01:00"
                 ));
             }
         }
@@ -257,7 +253,13 @@ impl Filter {
             found.any(|found| self.values().iter().any(|value| test(found, value)))
         };
         let ordered = |allowed: &[Ordering]| {
-            one_is(&|found, value| allowed.contains(&compare(found, &like(found, value))))
+            one_is(&|found, value| match &*self.key {
+                "created_at" => {
+                    let times = time(&text(found)).zip(time(&text(value)));
+                    times.is_some_and(|(found, value)| allowed.contains(&found.cmp(&value)))
+                }
+                _ => allowed.contains(&compare(found, &like(found, value))),
+            })
         };
         match self.operator {
             Operator::Eq => ordered(&[Ordering::Equal]),
@@ -341,12 +343,20 @@ fn compare(a: &Value, b: &Value) -> Ordering {
             number(a).total_cmp(&number(b))
         }
         (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
-        // Times with and without milliseconds are in order if their last letter is left out.
-        (Value::String(a), Value::String(b)) => {
-            a.trim_end_matches('Z').cmp(b.trim_end_matches('Z'))
-        }
+        (Value::String(a), Value::String(b)) => a.cmp(b),
         _ => kind(a).cmp(&kind(b)),
     }
+}
+
+/// RFC 3339, also with a space where a form has undone the plus of an offset; or a date alone.
+fn time(text: &str) -> Option<OffsetDateTime> {
+    let is_date = text.len() == "2026-01-02".len();
+    let mut full = text.to_owned() + if is_date { "T00:00:00Z" } else { "" };
+    let offset = full.len().checked_sub("+01:00".len())?;
+    if full.get(offset..=offset) == Some(" ") {
+        full.replace_range(offset..=offset, "+");
+    }
+    OffsetDateTime::parse(&full, &Rfc3339).ok()
 }
 
 fn text(value: &Value) -> String {

@@ -5,19 +5,22 @@
 //! cargo run --release --example gateway -- --config my.toml  # as in examples/gateway.toml
 //! ```
 //!
-//! `args` reads the command line, `config` and `file` the configuration, `server` serves HTTP/1.1
-//! and HTTP/2 with or without TLS, `admin` and `logs` answer the operator. All of it is made to be
-//! copied.
+//! `args` reads the command line, `config`, `records` and `file` the configuration, `server` and
+//! `patient` serve HTTP/1.1 and HTTP/2 with or without TLS, `admin`, `logs` and `rendering` answer
+//! the operator. All of it is made to be copied.
 
 mod admin;
 mod args;
 mod config;
 mod file;
 mod logs;
+mod patient;
+mod records;
+mod rendering;
 mod server;
 
 use std::convert::Infallible;
-use std::future::{Future, ready};
+use std::future::Future;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -38,6 +41,7 @@ use tracing_subscriber::prelude::*;
 use self::admin::Admin;
 use self::args::Options;
 use self::config::Config;
+use self::server::Limits;
 
 const DEFAULT_ADMIN: ([u8; 4], u16) = ([127, 0, 0, 1], 8788);
 /// How many records `/logs` can show.
@@ -106,10 +110,13 @@ async fn run(options: Options) -> Result<(), Failure> {
         prometheus().map_err(|error| Failure::Configuration(format!("metrics: {error}")))?;
     // The whole stack: observe, auth, compat, rewrite, sign, upstream.
     let records = Ring::new(RECORDS);
-    let mut gateway = Gateway::builder()
+    let gateway = Gateway::builder()
         .authenticate(config.gateways)
         .credentials(config.keys)
-        .routes(config.routes)
+        .routes(config.routes);
+    let mut gateway = config
+        .records
+        .apply(gateway)
         .sink(records.clone())
         .sink(Metrics::new());
     if let Some(path) = &options.log_file {
@@ -139,7 +146,7 @@ async fn run(options: Options) -> Result<(), Failure> {
 
     let signal = stop_signal().map_err(|error| Failure::Bind(format!("signals: {error}")))?;
     let (stop, stopped) = watch::channel(false);
-    let serving = server::serve(listener, tls, gateway, stopped.clone());
+    let serving = server::serve(listener, tls, gateway, Limits::CLIENTS, stopped.clone());
     let servers = async {
         let Some((listener, address)) = admin_listener.zip(admin_address) else {
             return serving.await;
@@ -147,9 +154,11 @@ async fn run(options: Options) -> Result<(), Failure> {
         let token = config.admin_token.as_deref();
         let admin = Admin::new(records, metrics, token, address);
         let admin = service_fn(move |request: Request<Incoming>| {
-            ready(Ok::<_, Infallible>(admin.respond(&request)))
+            let answer = admin.clone().respond(request.into_parts().0);
+            async { Ok::<_, Infallible>(answer.await) }
         });
-        tokio::join!(serving, server::serve(listener, None, admin, stopped));
+        let admin = server::serve(listener, None, admin, Limits::ADMIN, stopped);
+        tokio::join!(serving, admin);
     };
     let emulator_url = emulator.as_ref().map(Emulator::url);
     announce(
@@ -184,7 +193,8 @@ fn prometheus() -> Result<PrometheusHandle, BuildError> {
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(UPKEEP).await;
-            metrics.run_upkeep();
+            let metrics = metrics.clone();
+            let _ = tokio::task::spawn_blocking(move || metrics.run_upkeep()).await;
         }
     });
     Ok(handle)

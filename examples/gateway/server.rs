@@ -21,24 +21,55 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
+use crate::patient::Patient;
+
 /// How long a peer may take over a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long a peer may take over the head of a request; in HTTP/1.1 an idle connection counts as
-/// one whose next request is late.
-const HEAD: Duration = Duration::from_secs(60);
 /// How long running answers may take when the server stops.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// What peers may do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// So many connections at a time; others wait to be accepted.
+    pub(crate) connections: usize,
+    /// How long a peer may take over the head of a request; in HTTP/1.1 an idle connection counts
+    /// as one whose next request is late.
+    pub(crate) head: Duration,
+    /// How long a peer may take to read an answer, once it does not keep up with it.
+    pub(crate) write: Option<Duration>,
+    /// HTTP/2 too, where many answers may wait on one connection.
+    pub(crate) http2: bool,
+}
+
+impl Limits {
+    /// Of those that the gateway is for: a long answer may take its time.
+    pub(crate) const CLIENTS: Self = Self {
+        connections: Semaphore::MAX_PERMITS,
+        head: Duration::from_secs(60),
+        write: None,
+        http2: true,
+    };
+    /// Of the operator's, who are few, and quick.
+    pub(crate) const ADMIN: Self = Self {
+        connections: 32,
+        head: Duration::from_secs(10),
+        write: Some(Duration::from_secs(10)),
+        http2: false,
+    };
+}
 
 /// Serves `service` until `stop` changes, then waits for the answers that are under way.
 pub(crate) async fn serve<S, B>(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     service: S,
+    limits: Limits,
     mut stop: watch::Receiver<bool>,
 ) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
@@ -47,10 +78,15 @@ pub(crate) async fn serve<S, B>(
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(limits.connections));
     loop {
-        let accepted = tokio::select! {
+        let accept = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
             _ = stop.changed() => break,
-            accepted = listener.accept() => accepted,
+            accepted = accept => accepted,
         };
         let stream = match accepted {
             Ok((stream, _)) => stream,
@@ -65,10 +101,11 @@ pub(crate) async fn serve<S, B>(
         let _ = stream.set_nodelay(true);
         let (tls, service, watcher) = (tls.clone(), service.clone(), graceful.watcher());
         tokio::spawn(async move {
+            let _place = place;
             match tls {
-                None => connection(stream, service, watcher).await,
+                None => connection(stream, service, limits, watcher).await,
                 Some(tls) => match timeout(HANDSHAKE, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => connection(stream, service, watcher).await,
+                    Ok(Ok(stream)) => connection(stream, service, limits, watcher).await,
                     Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
                     Err(_) => tracing::debug!("TLS handshake took too long"),
                 },
@@ -81,7 +118,7 @@ pub(crate) async fn serve<S, B>(
     }
 }
 
-async fn connection<I, S, B>(io: I, service: S, watcher: Watcher)
+async fn connection<I, S, B>(io: I, service: S, limits: Limits, watcher: Watcher)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
@@ -92,7 +129,7 @@ where
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD);
+        .header_read_timeout(limits.head);
     http.http2()
         .timer(TokioTimer::new())
         // A peer that is gone is noticed although it owes us nothing.
@@ -105,6 +142,9 @@ where
         .max_concurrent_streams(200)
         // Overlong paths reach the gateway, which says what is wrong with them.
         .max_header_list_size(128 * 1024);
+    if !limits.http2 {
+        http = http.http1_only();
+    }
 
     let seen = Arc::new(AtomicBool::new(false));
     let service = service_fn({
@@ -118,8 +158,9 @@ where
             service.call(request)
         }
     });
-    let mut served = pin!(watcher.watch(http.serve_connection(TokioIo::new(io), service)));
-    let result = match timeout(HEAD, served.as_mut()).await {
+    let io = TokioIo::new(Patient::new(io, limits.write));
+    let mut served = pin!(watcher.watch(http.serve_connection(io, service)));
+    let result = match timeout(limits.head, served.as_mut()).await {
         Ok(result) => result,
         // hyper's own timeouts begin once the protocol is known: without this a peer that never
         // says a word would stay for ever.

@@ -38,7 +38,6 @@ use pin_project_lite::pin_project;
 
 mod buffered;
 mod collect;
-#[cfg(any(feature = "sign", feature = "compat"))]
 mod gathered;
 mod lent;
 

@@ -136,6 +136,9 @@ impl<S> Unsent<S> {
         let policy = context.policy(&settings.policy);
         let mut translation = Translation::of_bytes(&body, policy)?;
         head::translate(&mut self.head, &translation, settings, asked.own_key)?;
+        if let Some(alias) = translation.alias() {
+            context.set_asked_model(alias);
+        }
         context.set_translated(&self.head.uri, self.region);
         if let Some(route) = context.route() {
             policy

@@ -62,6 +62,13 @@ impl Translation {
         &self.model
     }
 
+    /// The client's name for the model, if it is not the id.
+    pub(super) fn alias(&self) -> Option<&str> {
+        let name = &*self.plan.model;
+        let name = name.strip_prefix(request::models::PROVIDER).unwrap_or(name);
+        Some(name).filter(|name| *name != &*self.model)
+    }
+
     /// The body for Converse or ConverseStream, in one piece.
     pub fn body(&self) -> Bytes {
         self.body.clone().into_bytes()

@@ -7,6 +7,7 @@ use super::cost::{self, Cost, Custom, Prices};
 use super::observation::{Answer, Observation};
 use super::place::Place;
 use super::reader::Reading;
+use crate::context::Context;
 use crate::route::decode;
 
 const TOKENS_IN: HeaderName = HeaderName::from_static("x-bedrock-usage-tokens-in");
@@ -20,6 +21,7 @@ pub(super) fn bill(
     prices: &Prices,
     asked: &mut Asked,
     answer: Option<&Answer>,
+    context: &Context,
     place: &Place<'_>,
     model: Option<&str>,
     reading: &Reading<'_>,
@@ -38,6 +40,7 @@ pub(super) fn bill(
     }
     let asked = cost::Asked {
         model,
+        named: context.asked_model(),
         told: reading.model,
         region: place.region,
         is_mantle: place.is_mantle,
@@ -70,6 +73,7 @@ impl Observation {
             &self.settings.prices,
             &mut asked,
             Some(answer),
+            &self.context,
             &place,
             model.as_deref(),
             &reading,

@@ -1,4 +1,4 @@
-//! Takes the beginning of a request's body as it passes.
+//! Takes the beginning of a request's body as it passes, and the model that it names.
 
 use std::fmt;
 use std::pin::Pin;
@@ -11,12 +11,18 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::scan::{Scanner, Table};
+use super::tally::{self, Field};
 use crate::context::Context;
 
-/// Lets an [`ObservabilityLayer`](super::ObservabilityLayer) outside of it keep request bodies.
+static MODEL: Table<Field> = Table::new(&[tally::model(&["model"])]);
+
+/// Lets an [`ObservabilityLayer`](super::ObservabilityLayer) outside of it look into request bodies:
+/// keep them, and read the `model` of those whose path names none.
 ///
 /// Stands anywhere inside of that layer, and outside of what changes the body; without it records
-/// hold no `request_body`. It does nothing unless the record is to have one.
+/// hold no `request_body`, and a model that only the body names is known as the answer names it.
+/// It does nothing unless the record needs something of it.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 #[must_use]
@@ -75,14 +81,22 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let context = Context::get(request.extensions());
-        let context = context.filter(|context| context.taken().is_some()).cloned();
+        let context =
+            context.filter(|context| context.taken().is_some() || context.looks_for_model());
+        let context = context.cloned();
+        let is_asked = context.as_ref().is_some_and(Context::looks_for_model);
+        let model = is_asked.then(|| Box::new(Scanner::new(&MODEL)));
         self.inner.call(request.map(|inner| {
             if let Some(taken) = context.as_ref().and_then(Context::taken)
                 && inner.is_end_stream()
             {
                 taken.end();
             }
-            CapturedBody { inner, context }
+            CapturedBody {
+                inner,
+                context,
+                model,
+            }
         }))
     }
 }
@@ -93,6 +107,8 @@ pin_project! {
         #[pin]
         inner: B,
         context: Option<Context>,
+        // Until the model has been found.
+        model: Option<Box<Scanner<Field>>>,
     }
 }
 
@@ -106,6 +122,21 @@ impl<B: Body<Data = Bytes>> Body for CapturedBody<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let mut this = self.project();
         let polled = ready!(this.inner.as_mut().poll_frame(cx));
+        if let (Some(scanner), Some(context), Some(Ok(frame))) =
+            (&mut *this.model, &*this.context, &polled)
+        {
+            let mut is_found = false;
+            let data = frame.data_ref().map_or(&[][..], |data| data);
+            scanner.push(data, &mut |_, value| {
+                is_found = true;
+                if let Some(name) = value.and_then(tally::text) {
+                    context.set_asked_model(&name);
+                }
+            });
+            if is_found {
+                *this.model = None;
+            }
+        }
         if let Some(taken) = this.context.as_ref().and_then(Context::taken) {
             if let Some(Ok(frame)) = &polled {
                 taken.add(frame.data_ref().map_or(&[][..], |data| data));

@@ -54,12 +54,13 @@ impl Observation {
             &settings.prices,
             &mut asked,
             answer.as_ref(),
+            context,
             &place,
             model,
             &reading,
         );
         if record.model.is_none() {
-            set(&mut record.model, reading.model);
+            set(&mut record.model, context.asked_model().or(reading.model));
         }
 
         let (outcome, error) = judge(context, answer.as_ref(), &reading, end);
@@ -132,6 +133,7 @@ fn fill_reading(record: &mut Record, reading: &Reading<'_>) {
     set(&mut record.stop_reason, reading.stop_reason);
     set(&mut record.guardrail_action, reading.guardrail_action());
     set(&mut record.service_tier, reading.service_tier);
+    set(&mut record.response_id, reading.id);
 }
 
 /// When and how it came.

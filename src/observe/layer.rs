@@ -21,8 +21,10 @@ use super::guard::Guard;
 use super::ids::{event_id, log_id};
 use super::observation::{LOG_ID, Observation, content_length};
 use super::payload::{Capture, Side};
+use super::place::has_model_in_body;
 use super::settings::Settings;
 use super::sink::{Sink, Spans, Tracing};
+use super::trace::SpanId;
 use crate::context::Context;
 
 /// Gives every request its ids and leaves one [`Record`](super::Record) of it. See the
@@ -217,7 +219,11 @@ fn observe(settings: &Arc<Settings>, head: &mut Parts, length: Option<u64>) -> O
         .flatten();
     let event_id = asks.then(|| event_id(&head.headers)).flatten();
     let parent = asked.as_ref();
-    let parent = parent.and_then(|asked| asked.trace_id.zip(asked.parent_span_id));
+    let parent = parent.and_then(|asked| {
+        // Who names no span gets one made up: the trace is what counts.
+        let span = asked.parent_span_id.or_else(|| SpanId::of(&log_id));
+        asked.trace_id.zip(span)
+    });
     let observation = Observation {
         settings: Arc::clone(settings),
         event_id: event_id.unwrap_or_else(|| log_id.clone()),
@@ -228,9 +234,15 @@ fn observe(settings: &Arc<Settings>, head: &mut Parts, length: Option<u64>) -> O
         asked,
         answer: None,
         left: None,
-        span: settings.sinks.begin(head.uri.path(), parent),
+        span: settings.sinks.begin(head, parent),
         context,
     };
+    if !observation.span.is_none() {
+        observation.context.look_for_host();
+    }
+    if !is_idle && has_model_in_body(head.uri.path()) {
+        observation.context.look_for_model();
+    }
     if let Some(limit) = observation.keeps(Side::Request) {
         observation.context.take_body(limit);
     }

@@ -7,9 +7,10 @@
 //! 2. Every request leaves exactly one [`Record`], when it has ended: with the last byte of its
 //!    answer, with an error, or when response or future are dropped.
 //! 3. Usage and stop reason are read from the answer's bytes as they pass. No byte is changed,
-//!    delayed or kept, and requests are not looked into; unless
-//!    [`with_payloads`](ObservabilityLayer::with_payloads) and
-//!    [`with_usage_headers`](ObservabilityLayer::with_usage_headers) ask for that. Of an event
+//!    delayed or kept, unless [`with_payloads`](ObservabilityLayer::with_payloads) and
+//!    [`with_usage_headers`](ObservabilityLayer::with_usage_headers) ask for that. Requests are not
+//!    looked into either; only a [`CaptureRequestLayer`] reads the `model` in the body of those
+//!    whose path names none (`…/chat/completions`, `/responses`, `/messages`). Of an event
 //!    stream the checksum of every prelude is checked, and that of the frames whose payload tells
 //!    something; the others are hopped over. Of an answer that the OpenAI-compatible API has given
 //!    another form the record has what Bedrock's own told: it is not read twice.
@@ -30,7 +31,7 @@
 //! | `bedrock_latency` | how long the model took, as Bedrock says: `x-amzn-bedrock-invocation-latency`, `metrics.latencyMs` or `invocationLatency` |
 //! | `provider` | `aws-bedrock` |
 //! | `account_id`, `gateway_id`, `region`, `operation` | from the path; without a gateway's path from Bedrock's own URL |
-//! | `model` | from the path, decoded; where the path has none, as the answer names it |
+//! | `model` | from the path, decoded; where the path has none, as the request's body names it, if a [`CaptureRequestLayer`] is inside, else as the answer does |
 //! | `path` | as it arrived, without the query; its first 8 KiB |
 //! | `status_code`, `response_size` | as sent, the size as far as it was sent |
 //! | `grpc_status` | the number that a gRPC call ended with, from the trailers or, of an answer without any, the head |
@@ -42,13 +43,14 @@
 //! | `tokens_in` | `tokens_input`, cache reads and cache writes together |
 //! | `tokens_input`, `tokens_cache_read`, `tokens_cache_write`, `tokens_out` | as the answer tells; Bedrock's own measure before the model's word |
 //! | `tokens_reasoning` | those of `tokens_out` in which the model reasoned, if the answer tells |
-//! | `cost` | in US dollars, by [`Prices`] or by the client's own rates: of the tokens that were counted, also of an answer that broke off. `null` if there is no price for the model, or a count that matters is not known |
+//! | `cost` | in US dollars, by [`Prices`] or by the client's own rates: of the tokens that were counted, also of an answer that broke off. `null` if there is no price for the model, or none for the service tier that the answer names, or a count that matters is not known |
 //! | `custom_cost` | `cost` is by `cf-aig-custom-cost` |
 //! | `stop_reason` | as the answer tells |
 //! | `guardrail_action` | `INTERVENED` or `NONE`, if the answer tells |
 //! | `service_tier` | as the answer tells: `flex`, `priority`, `default` … |
 //! | `principal`, `credentials_id`, `alias` | who called, the access key id that signed, and the alias of a stored key that the client named |
-//! | `upstream_request_id` | `x-amzn-requestid` of AWS's answer |
+//! | `upstream_request_id` | `x-amzn-requestid` of AWS's answer, also of one that the client was not given since AWS rejects the gateway's own credentials |
+//! | `response_id` | the answer's own id, as its body tells: `msg_bdrk_…`, `chatcmpl-…`, `resp_…`; Converse has none |
 //! | `attempts` | how often the request was sent |
 //! | `metadata` | an object, see below |
 //! | `trace_id`, `parent_span_id` | 32 and 16 hexadecimal digits, see below |
@@ -61,7 +63,7 @@
 //! |---|---|
 //! | `refused` | a layer refused the request |
 //! | `upstream_error` | a layer could not reach the upstream or use its answer; the inner service failed; a status of 4xx or 5xx of the upstream's, an exception or an error in a stream, a stream that is not well-formed, 200 with `UnknownOperationException`, a gRPC status other than 0 |
-//! | `upstream_cut` | the answer broke off (also if `/compat` made an error with a status of it), is shorter than its `content-length`, or ended in mid-frame, in mid-object, before the message did or without the status of gRPC |
+//! | `upstream_cut` | the answer broke off (also if `/compat` made an error with a status of it), is shorter than its `content-length`, or ended in mid-frame, in mid-object, before the message did or the `[DONE]` of a completion, or without the status of gRPC |
 //! | `client_disconnect` | response or future were dropped before that; what was known until then is in the record |
 //! | `complete` | else |
 //!
@@ -72,8 +74,8 @@
 //! |---|---|
 //! | `cf-aig-metadata` | a JSON object of up to five entries, each a text (1 KiB), a number, `true` or `false`, under a key of up to 128 bytes. An entry is dropped, and named in `ignored`, if it is anything else, is one too many, is there already, or has a key that begins with `cf.` or `gen_ai.`; so is all of it if it is no object or longer than 8 KiB |
 //! | `cf-aig-custom-cost` | `{"total_cost": …}` in dollars, up to a million; or `{"per_token_in": …, "per_token_out": …}` in dollars for one token, up to one, and if there is one of them `per_cache_read_token` and `per_cache_write_token`, of which the other is then that of `per_token_in`. What is negative, too great or no number is named in `ignored`; without both rates the price is that of the model. Of a request that Bedrock did not serve there is no cost |
-//! | `cf-aig-otel-trace-id`, `cf-aig-otel-parent-span-id` | 32 and 16 hexadecimal digits. They belong together: a span without a trace is ignored |
-//! | `traceparent` | of W3C Trace Context; counts if there is no valid `cf-aig-otel-trace-id` |
+//! | `cf-aig-otel-trace-id`, `cf-aig-otel-parent-span-id` | 32 and 16 hexadecimal digits. They belong together: a span without a trace is ignored. A trace without a span sets the trace all the same |
+//! | `traceparent` | of W3C Trace Context; counts, with trace and span, if there is no valid `cf-aig-otel-trace-id` |
 //! | `cf-aig-collect-log` | `false`: no sink that keeps records is given one; ids, spans and counts there are. A refused request leaves its record all the same |
 //! | `cf-aig-collect-log-payload` | `false`: no body is kept |
 //! | `cf-aig-event-id`, `cf-aig-byok-alias` | in the record as they are |
@@ -92,7 +94,8 @@
 //! Sinks cost records and never requests: one that panics loses that record, [`JsonLines`] and
 //! [`Background`] lose what finds no place while they are busy or what cannot be written. Both is
 //! counted: [`sink_panics`](ObservabilityLayer::sink_panics), [`JsonLines::dropped`],
-//! [`Background::dropped`], and the metric `tower_bedrock.records.lost`.
+//! [`Background::dropped`], and the metric `tower_bedrock.records.lost`. A warning of `tracing` says
+//! so at once, and then once a minute at most, with the number and the reason.
 //!
 //! # Order
 //! Outermost: only what is inside is seen. Two of these layers in one stack make two records, and
@@ -174,7 +177,9 @@
 //! ```
 //!
 //! # Limitations
-//! A compressed answer is not read: its tokens are `null`. If a response is dropped after its last
+//! A compressed answer is not read: its tokens and its cost are `null`, but for what its headers
+//! tell. Only `created_at` and the ids are by the clock of the system, which may be set back: all
+//! times between are by one that never runs backwards. If a response is dropped after its last
 //! byte, but before its body said that there is no more, this counts as `client_disconnect`,
 //! unless the length was known.
 

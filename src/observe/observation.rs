@@ -105,10 +105,11 @@ impl Observation {
             status,
             rejection: rejection.cloned().map(Box::new),
             fault: (is_upstream && is_error).then(|| fault(status, headers)),
-            request_id: headers
-                .get(AMZN_REQUEST_ID)
-                .filter(|_| is_upstream)
-                .cloned(),
+            request_id: match is_upstream {
+                true => headers.get(AMZN_REQUEST_ID),
+                false => context.upstream_id(),
+            }
+            .cloned(),
             call: (self.dialect == Dialect::Grpc)
                 .then(|| Call::of(headers))
                 .flatten(),
@@ -235,7 +236,9 @@ impl Observation {
         }
         // Nobody who is refused decides that it leaves no trace.
         let is_kept = collect || room.outcome == Outcome::Refused;
-        self.settings.sinks.record(&room, is_kept, &self.span);
+        self.settings
+            .sinks
+            .record(&room, is_kept, &self.span, &self.context);
         spare::give_back(room);
     }
 }

@@ -70,6 +70,18 @@ impl<'a> Place<'a> {
     }
 }
 
+/// Whether a request with this path names its model in the body.
+pub(super) fn has_model_in_body(path: &str) -> bool {
+    let path = path.trim_end_matches('/');
+    let operations = [
+        "/chat/completions",
+        "/responses",
+        "/messages",
+        "/completions",
+    ];
+    operations.iter().any(|end| path.ends_with(end)) && !path.contains("/compat/")
+}
+
 fn known(operation: Operation) -> Option<&'static str> {
     Some(operation.as_str()).filter(|_| operation != Operation::Other)
 }

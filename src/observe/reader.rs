@@ -36,6 +36,8 @@ pub(super) struct Reading<'a> {
     pub(super) guardrail: Option<&'a str>,
     pub(super) service_tier: Option<&'a str>,
     pub(super) model: Option<&'a str>,
+    /// The answer's own id.
+    pub(super) id: Option<&'a str>,
     /// The name of the exception or error that a stream carried.
     pub(super) exception: Option<&'a str>,
     /// The answer is a success in its status alone: Bedrock knows no such operation.
@@ -58,6 +60,7 @@ impl<'a> Reading<'a> {
             guardrail: told_text(&tally.guardrail),
             service_tier: told_text(&tally.service_tier),
             model: told_text(&tally.model),
+            id: told_text(&tally.id),
             exception: told_text(&tally.exception),
             unknown_operation: tally.unknown_operation,
             ..Self::default()

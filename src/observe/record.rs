@@ -98,6 +98,8 @@ pub struct Record {
     pub service_tier: Option<String>,
     /// AWS's own id of the request.
     pub upstream_request_id: Option<String>,
+    /// The answer's own id, as in its body.
+    pub response_id: Option<String>,
     /// How often the request was sent upstream.
     pub attempts: Option<u32>,
     /// What the client says of its request.
@@ -177,6 +179,7 @@ impl Record {
             guardrail_action: None,
             service_tier: None,
             upstream_request_id: None,
+            response_id: None,
             attempts: None,
             metadata: None,
             trace_id: None,
@@ -299,7 +302,7 @@ mod tests {
                 r#""tokens_in":18446744073709551615,"tokens_input":null,"tokens_cache_read":null,"tokens_cache_write":null,"tokens_out":null,"#,
                 r#""tokens_reasoning":null,"cost":0.000096,"custom_cost":false,"request_size":null,"response_size":null,"account_id":null,"#,
                 r#""gateway_id":null,"principal":null,"region":null,"operation":"Converse","stop_reason":null,"guardrail_action":null,"#,
-                r#""service_tier":null,"upstream_request_id":null,"attempts":null,"metadata":null,"#,
+                r#""service_tier":null,"upstream_request_id":null,"response_id":null,"attempts":null,"metadata":null,"#,
                 r#""trace_id":"0af7651916cd43dd8448eb211c80319c","parent_span_id":"00000000000000ff","cached":false,"step":0,"#,
                 r#""event_id":"b","credentials_id":null,"alias":null,"error":null,"ignored":[],"request_body":null,"response_body":null}"#
             )

@@ -25,5 +25,7 @@ impl Settings {
 
     pub(super) fn count_unread(&self) {
         self.unread.fetch_add(1, Ordering::Relaxed);
+        #[cfg(feature = "metrics")]
+        super::sink::count_unread(1);
     }
 }

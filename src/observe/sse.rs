@@ -18,6 +18,8 @@ pub(super) struct Events {
     /// The event in hand has been counted as text of the model.
     counted: bool,
     contents: u64,
+    /// So much of the data in hand is as [`DONE`] begins; `None` if that is something else.
+    done: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +32,8 @@ enum Line {
 
 /// The field that is read.
 const DATA: &[u8] = b"data:";
+/// The data of the last event of OpenAI's completions.
+const DONE: &[u8] = b"[DONE]";
 
 impl Events {
     pub(super) fn new() -> Self {
@@ -41,6 +45,7 @@ impl Events {
             total: Tally::default(),
             counted: false,
             contents: 0,
+            done: Some(0),
         }
     }
 
@@ -74,6 +79,7 @@ impl Events {
                         .split_at_checked(end.unwrap_or(input.len()))
                         .unwrap_or((input, &[]));
                     if line == Line::Data {
+                        self.see_done(now);
                         let event = &mut self.event;
                         self.data
                             .push(now, &mut |field, value| event.found(field, value));
@@ -93,8 +99,23 @@ impl Events {
     pub(super) fn finish(&mut self) -> (&Tally, bool) {
         self.end_event();
         let total = &self.total;
-        let short = total.begun && !total.ended && total.exception.is_empty();
+        let is_begun = total.begun || total.is_completion;
+        let short = is_begun && !total.ended && total.exception.is_empty();
         (total, short)
+    }
+
+    fn see_done(&mut self, data: &[u8]) {
+        for &byte in data {
+            self.done = match self.done {
+                Some(0) if byte == b' ' => Some(0),
+                Some(at) if DONE.get(at) == Some(&byte) => Some(at + 1),
+                Some(at) if at == DONE.len() && byte == b' ' => Some(at),
+                _ => None,
+            };
+            if self.done.is_none() {
+                return;
+            }
+        }
     }
 
     fn count(&mut self) {
@@ -105,6 +126,8 @@ impl Events {
     }
 
     fn end_event(&mut self) {
+        self.total.ended |= self.done == Some(DONE.len());
+        self.done = Some(0);
         if !self.data.is_open() {
             self.count();
             self.total.add(&mut self.event);

@@ -33,6 +33,10 @@ pub(super) struct Tally {
     pub(super) ended: bool,
     /// Whether this is text of the model, if its format says so.
     pub(super) content: Option<bool>,
+    /// It is part of a completion of OpenAI's. As server-sent events these end with `[DONE]`.
+    pub(super) is_completion: bool,
+    /// The answer's own id.
+    pub(super) id: String,
 }
 
 /// What a value means.
@@ -73,6 +77,10 @@ pub(super) enum Field {
     Operation,
     /// An event in base64.
     Bytes,
+    /// The parts of a completion.
+    Choices,
+    /// The answer's own id.
+    Id,
 }
 
 /// The whole answer as one object.
@@ -101,6 +109,7 @@ pub(super) static BODY: Table<Field> = Table::new(&[
     name(Field::ServiceTier, &["serviceTier", "type"]),
     name(Field::ServiceTier, &["service_tier"]),
     model(&["model"]),
+    name(Field::Id, &["id"]),
 ]);
 
 /// `metadata` of ConverseStream.
@@ -173,6 +182,10 @@ pub(super) static EVENT: Table<Field> = Table::new(&[
     model(&["model"]),
     model(&["message", "model"]),
     model(&["response", "model"]),
+    presence(Field::Choices, &["choices"]),
+    name(Field::Id, &["id"]),
+    name(Field::Id, &["message", "id"]),
+    name(Field::Id, &["response", "id"]),
 ]);
 
 /// The longest name that is kept, of a stop reason for example.
@@ -199,6 +212,7 @@ impl Tally {
             (&mut self.guardrail, &mut later.guardrail),
             (&mut self.service_tier, &mut later.service_tier),
             (&mut self.model, &mut later.model),
+            (&mut self.id, &mut later.id),
         ] {
             if !later.is_empty() {
                 mem::swap(text, later);
@@ -211,6 +225,7 @@ impl Tally {
         self.at_start = later.at_start.or(self.at_start);
         self.begun |= later.begun;
         self.ended |= later.ended;
+        self.is_completion |= later.is_completion;
     }
 
     /// Forgets everything but the room for it.
@@ -222,6 +237,7 @@ impl Tally {
             (&mut self.guardrail, &mut room.guardrail),
             (&mut self.service_tier, &mut room.service_tier),
             (&mut self.model, &mut room.model),
+            (&mut self.id, &mut room.id),
         ];
         for (text, room) in texts {
             room.clear();
@@ -298,6 +314,8 @@ impl Tally {
                 self.unknown_operation |= name.ends_with("UnknownOperationException");
             }
             Field::Bytes => {}
+            Field::Choices => self.is_completion = true,
+            Field::Id => put_text(&mut self.id, value),
         }
     }
 
@@ -344,7 +362,7 @@ fn put_text(place: &mut String, value: Option<&[u8]>) {
 }
 
 /// The text in a JSON string; nothing is copied if there is no escape in it.
-fn text(json: &[u8]) -> Option<Cow<'_, str>> {
+pub(super) fn text(json: &[u8]) -> Option<Cow<'_, str>> {
     let plain = json.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     if plain.contains(&b'\\') {
         return serde_json::from_slice(json).ok().map(Cow::Owned);
@@ -367,7 +385,7 @@ const fn name(field: Field, keys: &'static [&'static str]) -> Path<Field> {
     Path { field, keys, limit }
 }
 
-const fn model(keys: &'static [&'static str]) -> Path<Field> {
+pub(super) const fn model(keys: &'static [&'static str]) -> Path<Field> {
     let (field, limit) = (Field::Model, 2 * MAX_NAME);
     Path { field, keys, limit }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::num::NonZero;
 
+use http::HeaderValue;
 use serde::{Serialize, Serializer};
 
 /// The id of a trace: 32 hexadecimal digits, not all of them zero.
@@ -27,6 +28,14 @@ impl TraceId {
 }
 
 impl SpanId {
+    /// One that is made of the random part of a log id.
+    pub(super) fn of(log_id: &HeaderValue) -> Option<Self> {
+        let text = log_id.to_str().ok()?;
+        let (before, last) = text.rsplit_once('-')?;
+        let (_, first) = before.rsplit_once('-')?;
+        Self::parse(&format!("{first}{last}"))
+    }
+
     /// The id in `text`, if it is one.
     pub fn parse(text: &str) -> Option<Self> {
         let hex = is_hex(text, 16).then_some(text)?;
@@ -114,6 +123,9 @@ mod tests {
         let trace = TraceId::parse("0AF7651916cd43dd8448eb211c80319c").unwrap();
         assert_eq!(trace.to_string(), "0af7651916cd43dd8448eb211c80319c");
         assert_eq!(trace.to_bytes()[..2], [0x0a, 0xf7]);
+        let made = HeaderValue::from_static("019b7ca6-7f4e-7fff-8a00-0123456789ab");
+        assert_eq!(SpanId::of(&made).unwrap().to_string(), "8a000123456789ab");
+        assert_eq!(SpanId::of(&HeaderValue::from_static("")), None);
         let span = SpanId::parse("00f067aa0ba902b7").unwrap();
         assert_eq!(span.to_string(), "00f067aa0ba902b7");
         assert_eq!(span.to_bytes()[..2], [0, 0xf0]);

@@ -152,6 +152,7 @@ impl BedrockPathRewriteLayer {
         let (uri, host) = target.ok_or_else(|| {
             Rejection::new(RejectionKind::InvalidPath, "the path leads to no valid URL")
         })?;
+        context.set_upstream(&uri);
         context.set_inbound(std::mem::replace(&mut head.uri, uri));
         headers::strip_request(&mut head.headers);
         head.headers.insert(HOST, host);

@@ -51,6 +51,9 @@ impl Signed {
             return response.map(ResponseBody::inner);
         };
         let request_id = response.headers().get("x-amzn-requestid");
+        if let (Some(context), Some(id)) = (&self.facts, request_id) {
+            context.set_upstream_id(id);
+        }
         tracing::warn!(
             error = kind,
             request_id = request_id.and_then(|id| id.to_str().ok()),

@@ -171,16 +171,18 @@ def totals(prometheus, records):
 
 def by_model(prometheus, records):
     """Models that are told apart have their own sums; the others, one together."""
-    wanted = collections.Counter(record["model"] for record in records)
+    served = [record for record in records if 200 <= record["status_code"] < 300]
+    wanted = collections.Counter(record["model"] for record in served)
     found = prometheus.by("gen_ai_request_model", "tower_bedrock_requests_total")
     assert len(found) == 201, len(found)
     assert sum(found.values()) == len(records)
-    for model in (NOVA, 'amazon.nova-"quoted"', "amazon.nova-fault.error-429"):
-        assert found[model] == wanted[model], (model, found[model], wanted[model])
+    assert found[NOVA] == wanted[NOVA], (found[NOVA], wanted[NOVA])
+    # A request that fails makes no model known.
+    for model in ('amazon.nova-"quoted"', "amazon.nova-fault.error-429", "amazon.nova-fault.error-503"):
+        assert model not in found, model
     others = sum(count for model, count in wanted.items() if model not in found)
-    # A refused request makes no model known.
-    refused = sum(record["outcome"] == "refused" for record in records)
-    assert others <= found["other"] <= others + refused, (others, found["other"])
+    failed = len(records) - len(served)
+    assert others <= found["other"] <= others + failed, (others, found["other"])
 
 
 def errors(prometheus, records):

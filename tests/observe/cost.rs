@@ -1,7 +1,7 @@
 //! What the record says of the price.
 
 use super::*;
-use tower_bedrock::observe::{Cost, Price, Prices};
+use tower_bedrock::observe::{CaptureRequestLayer, Cost, Price, Prices};
 
 const MILLION: &str = r#"{"usage":{"inputTokens":1000000,"outputTokens":1000000}}"#;
 
@@ -152,6 +152,221 @@ fn the_model_of_mantle_is_in_its_answer() {
     assert_eq!(record.model.as_deref(), Some("openai.gpt-oss-20b"));
     assert!(record.cost.is_some());
     assert_eq!(record.operation, Some("ChatCompletions"));
+}
+
+/// A request with this body, through a stack that looks into it, or one that does not.
+fn record_of_body(
+    layer: ObservabilityLayer,
+    (uri, body): (&str, &'static str),
+    answer: Response<Script>,
+    looks: bool,
+) -> Arc<Record> {
+    let ring = Ring::new(1);
+    let layer = layer.with_sink(ring.clone());
+    let request = Request::post(uri).body(Script::chunks(body.as_bytes(), 7));
+    let request = request.unwrap();
+    if looks {
+        let inner = CaptureRequestLayer::new().layer(bedrock(answer));
+        let response = now(layer.layer(inner).call(request)).unwrap();
+        let _ = now(response.into_body().collect());
+    } else {
+        let response = now(layer.layer(bedrock(answer)).call(request)).unwrap();
+        let _ = now(response.into_body().collect());
+    }
+    only(&ring)
+}
+
+/// Reads what it is sent, and answers.
+fn bedrock<B: Body<Data = Bytes>>(
+    answer: Response<Script>,
+) -> impl Service<Request<B>, Response = Response<Script>, Error = Infallible> {
+    let mut answer = Some(answer);
+    service_fn(move |request: Request<B>| {
+        let answer = answer.take().unwrap();
+        async move {
+            let _ = request.into_body().collect().await.is_ok();
+            Ok(answer)
+        }
+    })
+}
+
+const MESSAGES: &str = "https://bedrock-mantle.us-east-1.api.aws/anthropic/v1/messages";
+const HAIKU: &str = r#"{"max_tokens":9,"messages":[{"role":"user","content":"the \"model\":\"x\""}],"model":"anthropic.claude-haiku-4-5"}"#;
+const HAIKU_SAYS: &str = r#"{"model":"claude-haiku-4-5-20251001","id":"msg_01","type":"message","role":"assistant","content":[{"type":"text","text":"OSS"}],"stop_reason":"end_turn","usage":{"input_tokens":1000000,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":1000000,"service_tier":"standard"}}"#;
+
+#[test]
+fn claude_on_mantle() {
+    let mine = || Price::per_million(10.0, 20.0).unwrap();
+    for (prices, looks, model, cost) in [
+        (
+            Prices::bundled(),
+            true,
+            "anthropic.claude-haiku-4-5",
+            Some(6.0),
+        ),
+        // Only the answer names it, by Anthropic's own name.
+        (
+            Prices::bundled(),
+            false,
+            "claude-haiku-4-5-20251001",
+            Some(6.0),
+        ),
+        (
+            Prices::none().with_price("anthropic.claude-haiku-4-5", mine()),
+            true,
+            "anthropic.claude-haiku-4-5",
+            Some(30.0),
+        ),
+        // What the answer says is not what was asked for.
+        (
+            Prices::none().with_price("claude-haiku-4-5-20251001", mine()),
+            true,
+            "anthropic.claude-haiku-4-5",
+            None,
+        ),
+        (
+            Prices::none().with_price("claude-haiku-4-5-20251001", mine()),
+            false,
+            "claude-haiku-4-5-20251001",
+            Some(30.0),
+        ),
+    ] {
+        let layer = ObservabilityLayer::new().with_prices(prices);
+        let answer = json(Script::new([data(HAIKU_SAYS)]));
+        let record = record_of_body(layer, (MESSAGES, HAIKU), answer, looks);
+        assert_eq!(record.operation, Some("Messages"));
+        assert_eq!(record.model.as_deref(), Some(model));
+        assert_eq!(record.cost.map(Cost::as_usd), cost, "{model}");
+        assert_eq!(record.response_id.as_deref(), Some("msg_01"));
+    }
+    // As events.
+    let wire = concat!(
+        "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_02\",\"model\":\"claude-haiku-4-5-20251001\",\"usage\":{\"input_tokens\":1000000,\"output_tokens\":1}}}\n\n",
+        "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":1000000}}\n\n",
+        "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+    );
+    for looks in [true, false] {
+        let answer = events(Script::chunks(wire.as_bytes(), 11));
+        let record = record_of_body(ObservabilityLayer::new(), (MESSAGES, HAIKU), answer, looks);
+        assert_eq!(record.cost.map(Cost::as_usd), Some(6.0));
+        assert_eq!(record.response_id.as_deref(), Some("msg_02"));
+        assert_eq!(record.outcome, Outcome::Complete);
+    }
+}
+
+/// As in the recordings: the model is in the body, and the answer repeats it.
+#[test]
+fn openai_on_mantle() {
+    for (path, body, answer, cost) in [
+        (
+            "/openai/v1/responses",
+            r#"{"input":[{"content":"Reply","role":"user"}],"model":"openai.gpt-oss-120b","store":false}"#,
+            r#"{"id":"resp_1","object":"response","model":"openai.gpt-oss-120b","service_tier":"default","status":"completed","usage":{"input_tokens":1000000,"output_tokens":1000000}}"#,
+            Some(0.75),
+        ),
+        (
+            "/v1/chat/completions",
+            r#"{"messages":[{"content":"Reply","role":"user"}],"model":"openai.gpt-oss-safeguard-20b"}"#,
+            r#"{"id":"chatcmpl-1","model":"another","service_tier":"default","usage":{"prompt_tokens":1000000,"completion_tokens":1000000}}"#,
+            Some(0.27),
+        ),
+        (
+            "/v1/chat/completions",
+            r#"{"messages":[],"model":"openai.gpt-oss-safeguard-20b"}"#,
+            r#"{"service_tier":"flex","usage":{"prompt_tokens":1000000,"completion_tokens":1000000}}"#,
+            Some(0.13),
+        ),
+        (
+            "/v1/chat/completions",
+            r#"{"messages":[],"model":"openai.gpt-5.5"}"#,
+            r#"{"service_tier":"flex","usage":{"prompt_tokens":1000000,"completion_tokens":1000000}}"#,
+            None,
+        ),
+        (
+            "/v1/chat/completions",
+            r#"{"model":7}"#,
+            HAIKU_SAYS,
+            Some(6.0),
+        ),
+        ("/v1/chat/completions", "no JSON", HAIKU_SAYS, Some(6.0)),
+        ("/v1/chat/completions", "", HAIKU_SAYS, Some(6.0)),
+    ] {
+        let uri = format!("https://bedrock-mantle.us-east-1.api.aws{path}");
+        let answer = json(Script::new([data(answer)]));
+        let record = record_of_body(ObservabilityLayer::new(), (&uri, body), answer, true);
+        assert_eq!(record.cost.map(Cost::as_usd), cost, "{path} {body}");
+    }
+}
+
+/// Whatever the answer says of its model.
+#[test]
+fn an_override_is_for_what_was_asked() {
+    let own = Price::per_million(1.0, 2.0).unwrap();
+    let prices = Prices::bundled().with_price("told", own);
+    let says = r#"{"model":"told","usage":{"inputTokens":1000000,"outputTokens":1000000}}"#;
+    let nova = path("us-east-1", "amazon.nova-lite-v1%3A0");
+    let layer = ObservabilityLayer::new().with_prices(prices);
+    let record = record(layer, &nova, says);
+    assert_eq!(record.cost.unwrap().as_usd(), 0.3);
+}
+
+#[tokio::test]
+async fn an_alias_has_a_price_of_its_own() {
+    let nova = tower_bedrock::ModelAlias::new("us.amazon.nova-lite-v1:0").unwrap();
+    let policy = tower_bedrock::Policy::new()
+        .with_model_alias("ours", nova)
+        .unwrap();
+    let tokens = tower_bedrock::auth::GatewayTokens::new("acme", "prod").unwrap();
+    let tokens = tokens.with_token("good").unwrap().with_policy(policy);
+    let gateways = tower_bedrock::auth::Gateways::new()
+        .with_gateway(tokens)
+        .unwrap();
+    let million = Price::per_million(1_000_000.0, 0.0).unwrap();
+    let stack = support::stack_with(|builder| {
+        let prices = Prices::bundled().with_price("ours", million);
+        builder.authenticate(gateways).prices(prices)
+    })
+    .await;
+    for (model, is_own) in [
+        ("ours", true),
+        ("aws-bedrock/ours", true),
+        ("aws-bedrock/us.amazon.nova-lite-v1:0", false),
+    ] {
+        let body =
+            format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"Hello"}}]}}"#);
+        let request = support::post("/v1/acme/prod/compat/chat/completions");
+        let request = request.body(Full::from(body)).unwrap();
+        let (head, answer) = stack.send(request).await;
+        assert_eq!(head.status, 200, "{answer:?}");
+        let record = Arc::clone(&stack.records.snapshot()[0]);
+        assert_eq!(record.model.as_deref(), Some("us.amazon.nova-lite-v1:0"));
+        let tokens = record.tokens_in.unwrap() as f64;
+        let cost = record.cost.unwrap().as_usd();
+        assert_eq!(cost == tokens, is_own, "{model}: {cost} for {tokens}");
+    }
+}
+
+/// A tier costs what it costs, not what others do.
+#[test]
+fn a_tier_without_a_price_has_no_cost() {
+    for (model, tier, cost) in [
+        ("amazon.nova-pro-v1%3A0", "default", Some("4")),
+        ("amazon.nova-pro-v1%3A0", "priority", Some("7")),
+        ("amazon.nova-pro-v1%3A0", "reserved", None),
+        ("amazon.nova-pro-v1%3A0", "tomorrow", None),
+        ("amazon.nova-lite-v1%3A0", "default", Some("0.3")),
+        ("amazon.nova-lite-v1%3A0", "flex", None),
+        ("amazon.nova-lite-v1%3A0", "priority", None),
+    ] {
+        let (mut head, body) = json(Script::new([data(MILLION)])).into_parts();
+        let name = "x-amzn-bedrock-service-tier";
+        head.headers.insert(name, tier.parse().unwrap());
+        let url = format!("https://bedrock-runtime.us-east-1.amazonaws.com/model/{model}/converse");
+        let record = record_of(post(&url), Response::from_parts(head, body));
+        let found = record.cost.map(|cost| cost.to_string());
+        assert_eq!(found.as_deref(), cost, "{model} {tier}");
+        assert_eq!(record.service_tier.as_deref(), Some(tier));
+    }
 }
 
 #[test]

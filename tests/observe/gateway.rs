@@ -6,7 +6,7 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 use tower_bedrock::observe::{Capture, Outcome, Price, Prices};
 
-use super::support::{CONVERSE, MODEL, base, eventually, post, stack_with};
+use super::support::{CONVERSE, MODEL, base, eventually, post, stack, stack_with};
 
 #[tokio::test]
 async fn a_client_sees_what_its_request_cost_and_the_record_its_body() {
@@ -79,5 +79,31 @@ async fn the_usage_of_a_stream_whose_client_left() {
             assert!(record.tokens_out.is_some());
             assert!(record.cost.is_some());
         }
+    }
+}
+
+/// What AWS calls a request that the gateway's own credentials did not get through is what to ask
+/// AWS about; the client is told the log id.
+#[tokio::test]
+async fn rejected_credentials_have_the_id_of_aws() {
+    let stack = stack().await;
+    let native = format!("{}/model/{}/converse", base("broken"), MODEL);
+    let compat = format!(
+        r#"{{"model":"aws-bedrock/{}","messages":[{{"role":"user","content":"Hello"}}]}}"#,
+        MODEL
+    );
+    for (path, body) in [
+        (&*native, CONVERSE.to_owned()),
+        ("/v1/acme/broken/compat/chat/completions", compat),
+    ] {
+        let request = post(path).body(body.into()).unwrap();
+        let (head, answer) = stack.send(request).await;
+        assert_eq!(head.status, 502, "{answer:?}");
+        let record = stack.records.snapshot().remove(0);
+        assert_eq!(record.outcome, Outcome::UpstreamError);
+        let id = record.upstream_request_id.as_deref().unwrap();
+        assert!(!id.is_empty() && id != record.id, "{id}");
+        let told = head.headers.values().any(|value| value == id);
+        assert!(!told, "{:?}", head.headers);
     }
 }

@@ -138,6 +138,12 @@ fn json(body: Script) -> Response<Script> {
     response.body(body).unwrap()
 }
 
+fn events(body: Script) -> Response<Script> {
+    let kind = "text/event-stream; charset=utf-8";
+    let response = Response::builder().header("content-type", kind);
+    response.body(body).unwrap()
+}
+
 fn stream(body: Script) -> Response<Script> {
     let response = Response::builder().header("content-type", STREAM);
     response.body(body).unwrap()

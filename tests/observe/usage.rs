@@ -299,3 +299,83 @@ fn frames_that_tell_nothing_are_hopped_over() {
     let record = read_stream(&frames.concat());
     assert_eq!(record.error.as_deref(), Some("throttlingException"));
 }
+
+/// OpenAI's completions end with `[DONE]`; one that does not was cut off.
+#[test]
+fn completions_as_events() {
+    const CHUNKS: &str = concat!(
+        "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n",
+        "data: {\"id\":\"chatcmpl-1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"data: [DONE]\"}}]}\n\n",
+        "data: {\"id\":\"chatcmpl-1\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n",
+        "data: {\"id\":\"chatcmpl-1\",\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3}}\n\n",
+    );
+    const FAILED: &str = "data: {\"error\":{\"type\":\"server_error\",\"message\":\"no\"}}\n\n";
+    for (end, outcome) in [
+        ("data: [DONE]\n\n", Outcome::Complete),
+        ("data:[DONE]\r\n\r\n", Outcome::Complete),
+        ("data: [DONE]\n", Outcome::Complete),
+        ("data: [DONE]", Outcome::Complete),
+        ("", Outcome::UpstreamCut),
+        (": still here\n\n", Outcome::UpstreamCut),
+        ("data: [DON", Outcome::UpstreamCut),
+        ("data: [DONE]]\n\n", Outcome::UpstreamCut),
+        ("data: x[DONE]\n\n", Outcome::UpstreamCut),
+        (FAILED, Outcome::UpstreamError),
+    ] {
+        let wire = format!("{CHUNKS}{end}");
+        for size in [1, 5, 10_000] {
+            let script = Script::chunks(wire.as_bytes(), size);
+            let uri = "https://bedrock-mantle.us-east-1.api.aws/v1/chat/completions";
+            let record = record_of(post(uri), events(script));
+            assert_eq!(record.outcome, outcome, "{end:?} in pieces of {size}");
+            assert_eq!((record.tokens_in, record.tokens_out), (Some(7), Some(3)));
+            assert_eq!(record.stop_reason.as_deref(), Some("stop"));
+            assert_eq!(record.response_id.as_deref(), Some("chatcmpl-1"));
+        }
+    }
+    // Cut in mid-chunk, and before any.
+    for (end, outcome) in [
+        (CHUNKS.len() - 90, Outcome::UpstreamCut),
+        (0, Outcome::Complete),
+    ] {
+        let script = Script::chunks(&CHUNKS.as_bytes()[..end], 100);
+        let record = record_of(post("/v1/chat/completions"), events(script));
+        assert_eq!(record.outcome, outcome);
+    }
+    // The same chunks in frames end as frames do.
+    let wire = [chunk(r#"{"choices":[{"delta":{"content":"a"}}]}"#)].concat();
+    assert_eq!(read_stream(&wire).outcome, Outcome::Complete);
+}
+
+/// Of what is compressed only the head tells something, and never a wrong number.
+#[test]
+fn compressed_answers() {
+    for (encoding, kind, body) in [
+        ("gzip", "application/json", ANSWER),
+        (
+            "br, gzip",
+            "text/event-stream",
+            "data: {\"usage\":{\"input_tokens\":5}}\n\n",
+        ),
+        ("x-new", "application/vnd.amazon.eventstream", "\0\0\0\x10"),
+    ] {
+        let mut squeezed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        io::Write::write_all(&mut squeezed, body.as_bytes()).unwrap();
+        for body in [squeezed.finish().unwrap(), body.as_bytes().to_vec()] {
+            let answer = Response::builder()
+                .header("content-type", kind)
+                .header("content-encoding", encoding)
+                .header("x-amzn-bedrock-input-token-count", "12");
+            let answer = answer.body(Script::chunks(&body, 9)).unwrap();
+            let record = record_of(post(NATIVE), answer);
+            assert_eq!(
+                (record.tokens_in, record.tokens_out),
+                (Some(12), None),
+                "{kind}"
+            );
+            assert_eq!((record.cost, record.bytes_unread), (None, None), "{kind}");
+            assert_eq!(record.outcome, Outcome::Complete, "{kind}");
+            assert_eq!(record.response_size, Some(body.len() as u64));
+        }
+    }
+}

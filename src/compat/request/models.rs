@@ -9,7 +9,7 @@ use crate::reject::{Rejection, RejectionKind};
 use crate::route::check_model;
 
 /// The provider, in front of a model's id; it may be left out.
-const PROVIDER: &str = "aws-bedrock/";
+pub(in crate::compat) const PROVIDER: &str = "aws-bedrock/";
 
 /// What a name stands for.
 #[derive(Debug)]

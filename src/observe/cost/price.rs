@@ -38,10 +38,18 @@ pub(super) enum Tier {
     Ultrafast,
 }
 
+/// One of the rates.
+type Kind = fn(&Rates) -> Option<u64>;
+
 impl Tier {
-    /// The tier of this name; a name that has no price of its own is the standard one's.
-    pub(super) fn of(name: &str) -> Self {
-        Self::named(name).unwrap_or(Self::Standard)
+    /// The tier that an answer names, if it is known what it costs; the standard one, if it names
+    /// none.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        match name {
+            // Of Bedrock and OpenAI, and of Anthropic.
+            "" | "default" | "standard" => Some(Self::Standard),
+            name => Self::named(name),
+        }
     }
 
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -114,7 +122,9 @@ impl Price {
         self
     }
 
-    /// The price in a service tier: `flex`, `priority`, `batch` or `ultrafast`.
+    /// The price in a service tier: `flex`, `priority`, `batch` or `ultrafast`. In a tier without a
+    /// price, the cost is not known; nor is it where the standard tier has a rate, as for a cache or
+    /// for a long input, and this one does not.
     ///
     /// # Errors
     /// If it is none of these.
@@ -140,12 +150,12 @@ impl Price {
     /// What these tokens cost; `None` if a count or a rate is not known that would matter.
     pub(super) fn cost(&self, usage: &Usage, tier: Tier) -> Option<Cost> {
         let all = usage.tokens_in()?;
-        let rate = |kind: fn(&Rates) -> Option<u64>| self.rate(tier, all, kind);
-        let input = rate(|rates| rates.input);
-        let output = rate(|rates| rates.output);
-        let cache_read = rate(|rates| rates.cache_read).or(input);
-        let cache_write = rate(|rates| rates.cache_write).or(input);
-        let cache_write_1h = rate(|rates| rates.cache_write_1h).or(cache_write);
+        let rate = |kind: Kind, instead| self.rate(tier, all, kind, instead);
+        let input = rate(|rates| rates.input, None);
+        let output = rate(|rates| rates.output, None);
+        let cache_read = rate(|rates| rates.cache_read, input);
+        let cache_write = rate(|rates| rates.cache_write, input);
+        let cache_write_1h = rate(|rates| rates.cache_write_1h, cache_write);
 
         let written = usage.cache_write_tokens.unwrap_or_default();
         let for_an_hour = usage.cache_write_1h_tokens.unwrap_or_default().min(written);
@@ -170,17 +180,22 @@ impl Price {
         Some(Cost::from_attodollars(sum))
     }
 
-    /// The tier's own rate first, and of those the one for the longest input.
-    fn rate(&self, tier: Tier, tokens: u64, kind: fn(&Rates) -> Option<u64>) -> Option<u64> {
+    /// The tier's rate for the longest input; `instead`, if no tier has one. What is standard in
+    /// one way says nothing of a tier that does not differ in it too.
+    fn rate(&self, tier: Tier, tokens: u64, kind: Kind, instead: Option<u64>) -> Option<u64> {
         let of = |tier| {
             let steps = self.steps.iter();
             steps
                 .filter(|step| step.tier == tier && (step.above == 0 || tokens > step.above))
                 .filter_map(|step| Some((step.above, kind(&step.rates)?)))
                 .max_by_key(|&(above, _)| above)
-                .map(|(_, rate)| rate)
         };
-        of(tier).or_else(|| of(Tier::Standard))
+        match (of(tier), of(Tier::Standard)) {
+            (None, None) => instead,
+            (own, standard) => own
+                .filter(|&(above, _)| standard.is_none_or(|(longest, _)| above >= longest))
+                .map(|(_, rate)| rate),
+        }
     }
 }
 
@@ -206,7 +221,7 @@ mod tests {
     }
 
     fn dollars(price: &Price, usage: &Usage, tier: &str) -> Option<String> {
-        let cost = price.cost(usage, Tier::of(tier));
+        let cost = price.cost(usage, Tier::of(tier)?);
         cost.map(|cost| cost.to_string())
     }
 
@@ -245,19 +260,35 @@ mod tests {
         let price = price.with_price_above(200_000, long);
         let price = price.with_tier("flex", flex).unwrap();
         for (input, tier, cost) in [
-            (200_000, "default", "0.20001"),
-            (200_001, "standard", "0.400017"),
-            (200_000, "flex", "0.100005"),
-            (200_001, "flex", "0.1000055"),
-            (200_001, "priority", "0.400017"),
+            (200_000, "default", Some("0.20001")),
+            (200_001, "standard", Some("0.400017")),
+            (200_000, "", Some("0.20001")),
+            (200_000, "flex", Some("0.100005")),
+            // What a long input costs there, nobody has said.
+            (200_001, "flex", None),
+            (200_000, "priority", None),
+            (200_000, "reserved", None),
+            (200_000, "auto", None),
+            (200_000, "new", None),
         ] {
-            assert_eq!(dollars(&price, &usage(input, 1), tier).unwrap(), cost);
+            let found = dollars(&price, &usage(input, 1), tier);
+            assert_eq!(found.as_deref(), cost, "{input} {tier}");
         }
         let read = Usage {
             cache_read_tokens: Some(10),
             ..usage(0, 0)
         };
-        assert_eq!(dollars(&price, &read, "flex").unwrap(), "0.000001");
+        assert_eq!(dollars(&price, &read, "").unwrap(), "0.000001");
+        // Nor of the cache.
+        assert_eq!(dollars(&price, &read, "flex"), None);
+        let cached = Price::per_million(0.5, 5.0)
+            .and_then(|price| price.with_cache_read(0.05))
+            .unwrap();
+        let price = price.with_tier("priority", cached).unwrap();
+        assert_eq!(dollars(&price, &read, "priority").unwrap(), "0.0000005");
+        let plain = Price::per_million(2.0, 2.0).unwrap();
+        let plain = plain.with_tier("flex", Price::per_million(1.0, 1.0).unwrap());
+        assert_eq!(dollars(&plain.unwrap(), &read, "flex").unwrap(), "0.00001");
         assert!(
             price
                 .with_tier("fast", Price::per_million(1.0, 1.0).unwrap())

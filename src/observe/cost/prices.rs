@@ -13,11 +13,21 @@ const BUNDLED: &str = include_str!("prices.txt");
 
 /// What the tokens of models cost.
 ///
-/// A price is looked up by the model id: first among those that were set here, also by the model
-/// name that the answer tells; then in the table: the id as it is, without the prefix of an
-/// inference profile (`us.`), without suffixes such as `:0`; each for the region first. An ARN of
-/// an inference profile or of a foundation model counts as the id that it ends in. That of an
-/// application inference profile says nothing of its model: set its price here.
+/// A price is looked up by the model that was asked for: first among those that were set here, by
+/// the name in the body (an alias of the OpenAI-compatible API, say), then by the id in the path;
+/// then in the table: the id as it is, without the prefix of an inference profile (`us.`), without
+/// suffixes such as `:0`; each for the region first. An ARN of an inference profile or of a
+/// foundation model counts as the id that it ends in. That of an application inference profile says
+/// nothing of its model: set its price here.
+///
+/// What the answer says of its model counts only where nobody knows what was asked for: where the
+/// path names none, as on `bedrock-mantle`, and the layer that reads it in the body
+/// ([`CaptureRequestLayer`](super::super::CaptureRequestLayer)) is not there. Claude's own name
+/// for itself there, `claude-haiku-4-5-20251001`, counts as `anthropic.claude-haiku-4-5`.
+///
+/// A price is for one service tier, and AWS has one price for each: `default` is the standard
+/// one, which other tiers cost more or less than. So without a price for the tier that the answer
+/// names there is no cost; nor is there for `reserved`, which is not paid by the token.
 ///
 /// Nothing is kept of what is looked up.
 ///
@@ -104,28 +114,44 @@ impl Prices {
 
     /// The price of these tokens, if the model has one and all that matters was counted.
     pub(crate) fn cost(&self, asked: &Asked<'_>, usage: &Usage) -> Option<Cost> {
-        let tier = Tier::of(asked.service_tier.unwrap_or_default());
+        let tier = Tier::of(asked.service_tier.unwrap_or_default())?;
         self.find(asked)?.cost(usage, tier)
     }
 
     fn find(&self, asked: &Asked<'_>) -> Option<&Price> {
-        let names_given = [asked.model, asked.told].into_iter().flatten();
-        let own = names_given
-            .clone()
+        let is_asked = asked.named.is_some() || asked.model.is_some();
+        let told = asked.told.filter(|_| !is_asked);
+        let own = [asked.named, asked.model, told]
+            .into_iter()
+            .flatten()
             .find_map(|name| self.0.own.get(name.strip_suffix('/').unwrap_or(name)));
         match own {
             Some(Own::Price(price)) => return Some(price),
             Some(Own::Of(other)) => return self.in_table(other, asked),
             None => {}
         }
-        // What the answer tells is the model's own name, which counts if the path has none.
-        self.in_table(asked.model.or(asked.told)?, asked)
+        match (asked.model.or(asked.named), told) {
+            (Some(model), _) => self.in_table(model, asked),
+            (None, Some(told)) => self.in_table(told, asked).or_else(|| {
+                let name = told.strip_prefix("claude-").map(without_date)?;
+                self.in_table(&format!("anthropic.claude-{name}"), asked)
+            }),
+            (None, None) => None,
+        }
     }
 
     fn in_table(&self, model: &str, asked: &Asked<'_>) -> Option<&Price> {
         let region = asked.region.or_else(|| arn_region(model));
         let region = region.unwrap_or_default();
         names(model).find_map(|name| self.0.table.get(name, region, asked.is_mantle))
+    }
+}
+
+/// Without the day of its making.
+fn without_date(name: &str) -> &str {
+    match name.rsplit_once('-') {
+        Some((name, date)) if date.len() == 8 && date.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => name,
     }
 }
 
@@ -149,6 +175,8 @@ impl fmt::Debug for Prices {
 pub(crate) struct Asked<'a> {
     /// The model in the path.
     pub(crate) model: Option<&'a str>,
+    /// The model as the request's body names it.
+    pub(crate) named: Option<&'a str>,
     /// The model that the answer names.
     pub(crate) told: Option<&'a str>,
     pub(crate) region: Option<&'a str>,

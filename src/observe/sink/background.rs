@@ -2,7 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Sink;
-use super::queue::{CAPACITY, Lost, Queue, Work};
+use super::lost::{BACKGROUND, Lost};
+use super::queue::{CAPACITY, Queue, Work};
 use crate::observe::record::Record;
 
 /// Calls another [`Sink`] from a thread of its own: for one that may block.
@@ -37,7 +38,7 @@ impl Background {
     ///
     /// If no thread can be had, all records are dropped and counted.
     pub fn with_capacity(sink: impl Sink, capacity: usize) -> Self {
-        let lost = Arc::new(Lost::new("background"));
+        let lost = Arc::new(Lost::new(BACKGROUND));
         Self {
             keeps_records: sink.keeps_records(),
             queue: Arc::new(Queue::new(Foreign(sink), capacity, lost)),

@@ -4,13 +4,17 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use self::queue::Lost;
+use http::request::Parts;
+
+use self::lost::{Lost, PANICKED};
 pub(super) use self::spans::RequestSpan;
 use super::record::Record;
 use super::trace::{SpanId, TraceId};
+use crate::context::Context;
 
 mod background;
 mod json_lines;
+mod lost;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod queue;
@@ -21,6 +25,8 @@ mod tracing;
 
 pub use self::background::Background;
 pub use self::json_lines::JsonLines;
+#[cfg(feature = "metrics")]
+pub(super) use self::metrics::unread as count_unread;
 #[cfg(feature = "metrics")]
 pub use self::metrics::{MetricLabel, Metrics};
 pub use self::ring::Ring;
@@ -104,7 +110,7 @@ impl Default for Sinks {
         Self {
             list: Vec::new(),
             spans: None,
-            panics: Lost::new("panicked"),
+            panics: Lost::new(PANICKED),
         }
     }
 }
@@ -140,12 +146,12 @@ impl Sinks {
     }
 
     /// The span of a request that begins; a disabled one, unless spans are wanted.
-    pub(super) fn begin(&self, path: &str, parent: Option<(TraceId, SpanId)>) -> RequestSpan {
+    pub(super) fn begin(&self, head: &Parts, parent: Option<(TraceId, SpanId)>) -> RequestSpan {
         let Some(spans) = &self.spans else {
             return RequestSpan::none();
         };
-        catch_unwind(AssertUnwindSafe(|| spans.begin(path, parent))).unwrap_or_else(|_| {
-            self.panics.add(1);
+        catch_unwind(AssertUnwindSafe(|| spans.begin(head, parent))).unwrap_or_else(|_| {
+            self.panics.add(1, &"the sink panicked");
             RequestSpan::none()
         })
     }
@@ -156,14 +162,20 @@ impl Sinks {
 
     /// Ends the span, and gives the record to every sink, whatever the others do; to those that
     /// keep records only if it is to be kept.
-    pub(super) fn record(&self, record: &Arc<Record>, is_kept: bool, span: &RequestSpan) {
+    pub(super) fn record(
+        &self,
+        record: &Arc<Record>,
+        is_kept: bool,
+        span: &RequestSpan,
+        context: &Context,
+    ) {
         let guarded = |job: &dyn Fn()| {
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
-                self.panics.add(1);
+                self.panics.add(1, &"the sink panicked");
             }
         };
         if self.spans.is_some() {
-            guarded(&|| span.end(record));
+            guarded(&|| span.end(record, context));
         }
         for sink in &self.list {
             guarded(&|| {

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{
     Receiver, RecvTimeoutError, SyncSender, TryRecvError, channel, sync_channel,
 };
@@ -10,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
+use super::lost::Lost;
 use crate::observe::record::Record;
 
 /// Records that may wait, unless somebody says otherwise.
@@ -24,38 +24,6 @@ pub(super) trait Work: Send + 'static {
 
     /// No record waits.
     fn idle(&mut self) {}
-}
-
-/// Counts records that are lost.
-#[derive(Debug)]
-pub(super) struct Lost {
-    count: AtomicU64,
-    /// The kind of sink, for the metric.
-    #[cfg_attr(not(feature = "metrics"), allow(dead_code))]
-    sink: &'static str,
-}
-
-impl Lost {
-    pub(super) fn new(sink: &'static str) -> Self {
-        let count = AtomicU64::new(0);
-        Self { count, sink }
-    }
-
-    pub(super) fn add(&self, records: u64) {
-        self.count.fetch_add(records, Ordering::Relaxed);
-        #[cfg(feature = "metrics")]
-        super::metrics::lost(self.sink, records);
-    }
-
-    pub(super) fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
-    }
-
-    /// A counter that goes on from here.
-    pub(super) fn fork(&self) -> Self {
-        let count = AtomicU64::new(self.count());
-        Self { count, ..*self }
-    }
 }
 
 /// The way to the thread. When it is dropped, the thread does what waits, and ends.
@@ -111,7 +79,7 @@ impl Queue {
         let message = Message::Record(Arc::clone(record));
         let sender = self.sender.as_ref();
         if sender.is_none_or(|sender| sender.try_send(message).is_err()) {
-            self.lost.add(1);
+            self.lost.add(1, &"too many wait for the sink");
         }
     }
 
@@ -158,7 +126,7 @@ fn run(mut work: impl Work, messages: &Receiver<Message>, lost: &Lost) {
         match message {
             Some(Message::Record(record)) => {
                 if !guarded(&mut |work| work.record(&record)) {
-                    lost.add(1);
+                    lost.add(1, &"the sink panicked");
                 }
             }
             Some(Message::Flush(done)) => {

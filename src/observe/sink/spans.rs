@@ -2,10 +2,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use http::request::Parts;
 use tracing::Span;
 use tracing::field::Empty;
 
 use super::semconv;
+use crate::context::Context;
 use crate::observe::record::Record;
 use crate::observe::trace::{SpanId, TraceId};
 use crate::route::{Operation, decode};
@@ -29,9 +31,12 @@ type SetParent = dyn Fn(&Span, TraceId, SpanId) + Send + Sync;
 /// | `gen_ai.operation.name`, `gen_ai.provider.name`, `gen_ai.request.model`, `gen_ai.request.stream` | |
 /// | `gen_ai.usage.input_tokens` | with those of a cache; also `…output_tokens`, `…cache_read.input_tokens`, `…cache_creation.input_tokens`, `…reasoning.output_tokens` |
 /// | `gen_ai.usage.cost` | US dollars: not in the convention, but Cloudflare's name for it |
+/// | `gen_ai.response.id` | where the answer's body has one |
 /// | `gen_ai.response.finish_reasons` | a list in JSON, for `tracing` has no lists |
 /// | `gen_ai.response.time_to_first_chunk` | seconds, of streams |
 /// | `aws.request_id`, `cloud.region`, `http.response.status_code` | |
+/// | `server.address`, `server.port` | where the request went: the host of its URL at Bedrock |
+/// | `aws.bedrock.guardrail.id` | of a request that names it in `X-Amzn-Bedrock-GuardrailIdentifier` or in its path |
 /// | `tower_bedrock.log_id`, `.event_id`, `.account_id`, `.gateway_id`, `.principal`, `.operation`, `.outcome`, `.attempts`, `.metadata` | as in the record, the metadata in JSON |
 ///
 /// What is not known is left out. The example `otel` exports them.
@@ -47,8 +52,9 @@ impl Spans {
         Self::default()
     }
 
-    /// Calls `set_parent` with a new span, if the request says to which trace and to which span of
-    /// the client it belongs. This crate knows nothing of OpenTelemetry, so that is where to call
+    /// Calls `set_parent` with a new span, if the request says to which trace it belongs, and to which
+    /// span of the client: where it names a trace alone, one is made up, for OpenTelemetry knows no
+    /// trace without. This crate knows nothing of OpenTelemetry, so that is where to call
     /// `tracing_opentelemetry::OpenTelemetrySpanExt::set_parent`.
     pub fn with_parent(
         self,
@@ -60,8 +66,8 @@ impl Spans {
         }
     }
 
-    /// A request begins, with this path.
-    pub(super) fn begin(&self, path: &str, parent: Option<(TraceId, SpanId)>) -> RequestSpan {
+    /// A request begins, with this head.
+    pub(super) fn begin(&self, head: &Parts, parent: Option<(TraceId, SpanId)>) -> RequestSpan {
         let span = tracing::info_span!(
             target: "tower_bedrock::observe",
             "request",
@@ -73,6 +79,7 @@ impl Spans {
             gen_ai.provider.name = semconv::PROVIDER,
             gen_ai.request.model = Empty,
             gen_ai.request.stream = Empty,
+            gen_ai.response.id = Empty,
             gen_ai.response.finish_reasons = Empty,
             gen_ai.response.time_to_first_chunk = Empty,
             gen_ai.usage.input_tokens = Empty,
@@ -84,6 +91,9 @@ impl Spans {
             aws.request_id = Empty,
             cloud.region = Empty,
             http.response.status_code = Empty,
+            server.address = Empty,
+            server.port = Empty,
+            aws.bedrock.guardrail.id = Empty,
             tower_bedrock.log_id = Empty,
             tower_bedrock.event_id = Empty,
             tower_bedrock.account_id = Empty,
@@ -103,6 +113,12 @@ impl Spans {
             span,
             is_named: false,
         };
+        let path = head.uri.path();
+        if !this.span.is_disabled()
+            && let Some(guardrail) = guardrail(head)
+        {
+            this.span.record("aws.bedrock.guardrail.id", &*guardrail);
+        }
         if let Some((operation, model)) = named(path).filter(|_| !this.span.is_disabled()) {
             this.name(Some(operation.as_str()), Some(&model));
             this.is_named = true;
@@ -116,6 +132,20 @@ fn named(path: &str) -> Option<(Operation, Cow<'_, str>)> {
     let (before, _) = path.split_once("/model/")?;
     let (operation, model) = Operation::parse(path.get(before.len() + 1..)?);
     Some((operation, decode(model?)))
+}
+
+/// The guardrail that a request names, where it does so in its head.
+fn guardrail(head: &Parts) -> Option<Cow<'_, str>> {
+    const HEADER: &str = "x-amzn-bedrock-guardrailidentifier";
+    let header = head.headers.get(HEADER);
+    let header = header.and_then(|value| value.to_str().ok()).map(Cow::from);
+    let in_path = || {
+        let (_, rest) = head.uri.path().split_once("/guardrail/")?;
+        rest.rsplit_once("/version/").map(|(id, _)| decode(id))
+    };
+    let id = header.or_else(in_path)?;
+    // That of an ARN is no longer.
+    Some(id).filter(|id| (1..=2048).contains(&id.len()))
 }
 
 /// The span of a request.
@@ -133,6 +163,10 @@ impl RequestSpan {
             span,
             is_named: false,
         }
+    }
+
+    pub(in crate::observe) fn is_none(&self) -> bool {
+        self.span.is_disabled()
     }
 
     /// Does `work` within it.
@@ -155,7 +189,7 @@ impl RequestSpan {
     }
 
     /// The request has ended, now.
-    pub(super) fn end(&self, record: &Record) {
+    pub(super) fn end(&self, record: &Record, context: &Context) {
         let span = &self.span;
         if span.is_disabled() {
             return;
@@ -167,6 +201,7 @@ impl RequestSpan {
         let reason = record.stop_reason.as_ref();
         let first_chunk = record.time_to_first_byte.filter(|_| record.is_stream);
         let metadata = record.metadata.as_ref();
+        let (address, port) = context.upstream().unzip();
         // Numbers without a sign would be exported as text.
         let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         tracing::record_all!(
@@ -175,6 +210,7 @@ impl RequestSpan {
             otel.status_description = error.as_deref().map(|error| record.error.as_deref().unwrap_or(error)),
             error.type = error.as_deref(),
             gen_ai.request.stream = record.is_stream,
+            gen_ai.response.id = record.response_id.as_deref(),
             gen_ai.response.finish_reasons =
                 reason.and_then(|reason| serde_json::to_string(&[reason]).ok()).as_deref(),
             gen_ai.response.time_to_first_chunk = first_chunk.map(|time| time.as_secs_f64()),
@@ -187,6 +223,8 @@ impl RequestSpan {
             aws.request_id = record.upstream_request_id.as_deref(),
             cloud.region = record.region.as_deref(),
             http.response.status_code = record.status_code.map(i64::from),
+            server.address = address,
+            server.port = port.map(i64::from),
             tower_bedrock.log_id = record.id.as_str(),
             tower_bedrock.event_id = record.event_id.as_str(),
             tower_bedrock.account_id = record.account_id.as_deref(),

@@ -94,7 +94,14 @@ pub(super) static LOST: Instrument = Instrument {
     buckets: &[],
 };
 
-pub(super) static ALL: [&Instrument; 11] = [
+pub(super) static UNREAD: Instrument = Instrument {
+    name: "tower_bedrock.streams.unread",
+    unit: Unit::Count,
+    description: "Event streams that could not be read to their end: a frame was broken or too long.",
+    buckets: &[],
+};
+
+pub(super) static ALL: [&Instrument; 12] = [
     &TOKEN_USAGE,
     &OPERATION_DURATION,
     &TIME_TO_FIRST_CHUNK,
@@ -106,6 +113,7 @@ pub(super) static ALL: [&Instrument; 11] = [
     &TOKENS_BY_KIND,
     &ATTEMPTS,
     &LOST,
+    &UNREAD,
 ];
 
 /// Name and buckets of every histogram.

@@ -7,7 +7,9 @@ use self::bounds::{Bounded, OTHER, Values};
 use self::instruments::{
     ALL, ATTEMPTS, BUCKETS, LOST, OPERATION_DURATION, REQUEST_COST, REQUEST_DURATION, REQUESTS,
     TIME_PER_OUTPUT_TOKEN, TIME_TO_FIRST_CHUNK, TIME_TO_FIRST_TOKEN, TOKEN_USAGE, TOKENS_BY_KIND,
+    UNREAD,
 };
+use super::lost::KINDS;
 use super::{Sink, semconv};
 use crate::observe::record::{Outcome, Record};
 
@@ -21,7 +23,7 @@ const DEFAULT_LABELS: [MetricLabel; 3] = [
 ];
 /// Values of a label, and sets of labels, that are told apart.
 const VALUES: usize = 200;
-const SERIES: usize = 2000;
+const SERIES: usize = 300;
 
 /// Counts and measures requests, for whichever recorder of the `metrics` crate is installed.
 ///
@@ -37,14 +39,19 @@ const SERIES: usize = 2000;
 /// | `tower_bedrock.requests` | counter, by `outcome` | all |
 /// | `tower_bedrock.tokens` | counter, by `kind`: `input`, `cache_read`, `cache_write`, `output`, and of these `reasoning` | whose usage is known |
 /// | `tower_bedrock.upstream.attempts` | counter | all |
-/// | `tower_bedrock.records.lost` | counter, by `sink`, without other labels | of which a sink lost the record |
+/// | `tower_bedrock.records.lost` | counter, by `sink`: `json_lines`, `background`, or `panicked` for any that panicked; without other labels | of which a sink lost the record |
+/// | `tower_bedrock.streams.unread` | counter, without labels | whose event stream could not be read to its end |
 ///
 /// Labels are `gen_ai.operation.name`, `gen_ai.provider.name` (`aws.bedrock`),
 /// `gen_ai.request.model`, `error.type` where there is an error, and those of
 /// [`with_labels`](Self::with_labels). The first 200 values of each are told apart, and the first
-/// 2000 sets of labels; every other value is `other`. So what clients send does not make series
-/// without end. A refused request makes no value known, since anybody can send one. Clones share
-/// what they know.
+/// 300 sets of labels; every other value is `other`. So what clients send does not make series
+/// without end. Clones share what they know.
+///
+/// Only a request that Bedrock served, with a status of 2xx, makes a value known: before that, the
+/// model of one that failed is `other`, lest requests for models that do not exist take the places
+/// of those that do. Account, gateway, principal and alias of an authenticated request are known
+/// however it ends, and so is every error.
 ///
 /// Histograms have buckets only if the recorder is told so:
 ///
@@ -105,6 +112,9 @@ impl Metrics {
     /// Make it when the recorder is installed: it hears of names, units and descriptions now.
     pub fn new() -> Self {
         with_recorder(|recorder| ALL.iter().for_each(|one| one.describe(recorder)));
+        // What has not happened yet is seen not to have.
+        KINDS.iter().for_each(|kind| lost(kind, 0));
+        unread(0);
         Self::of(DEFAULT_LABELS.into(), VALUES, SERIES)
     }
 
@@ -153,6 +163,13 @@ impl MetricLabel {
         })
     }
 
+    fn whose(&self) -> Whose {
+        match self {
+            Self::AccountId | Self::GatewayId | Self::Principal | Self::Alias => Whose::Caller,
+            Self::Region | Self::ServiceTier | Self::Metadata(_) => Whose::Client,
+        }
+    }
+
     /// Gives its value to `label`, if it has one.
     fn of<R>(&self, record: &Record, label: impl FnOnce(&str) -> R) -> Option<R> {
         let value = match self {
@@ -171,22 +188,43 @@ impl MetricLabel {
     }
 }
 
+/// Whose word a label's value is.
+#[derive(Debug, Clone, Copy)]
+enum Whose {
+    /// Ours, or AWS's.
+    Gateway,
+    /// What is known of whoever has shown who they are.
+    Caller,
+    Client,
+}
+
 impl Bounds {
     fn labels(&self, record: &Record) -> Vec<Label> {
-        let may_add = record.outcome != Outcome::Refused;
-        let labels = self.label(record, |values, value| {
-            // Errors are the gateway's own words, or those of AWS.
-            let may_add = may_add || std::ptr::eq(values, &self.error);
+        let is_refused = record.outcome == Outcome::Refused;
+        let status = record.status_code.unwrap_or_default();
+        let is_served = (200..300).contains(&status)
+            && !matches!(record.outcome, Outcome::Refused | Outcome::UpstreamError);
+        let is_known = is_served || (!is_refused && record.principal.is_some());
+        let labels = self.label(record, |values, value, whose| {
+            let may_add = match whose {
+                Whose::Gateway => true,
+                Whose::Caller => is_known,
+                Whose::Client => is_served,
+            };
             values.label(value, may_add)
         });
         if self.series.admits(&labels) {
             return labels;
         }
-        self.label(record, |_, _| SharedString::const_str(OTHER))
+        self.label(record, |_, _, _| SharedString::const_str(OTHER))
     }
 
     /// The labels of a record, with the values that `value` makes of its own.
-    fn label(&self, record: &Record, value: impl Fn(&Values, &str) -> SharedString) -> Vec<Label> {
+    fn label(
+        &self,
+        record: &Record,
+        value: impl Fn(&Values, &str, Whose) -> SharedString,
+    ) -> Vec<Label> {
         // With room for one more.
         let mut labels = Vec::with_capacity(self.labels.len() + 5);
         labels.push(Label::from_static_parts(
@@ -200,14 +238,15 @@ impl Bounds {
         if let Some(model) = &record.model {
             labels.push(Label::new(
                 "gen_ai.request.model",
-                value(&self.model, model),
+                value(&self.model, model, Whose::Client),
             ));
         }
         if let Some(error) = semconv::error_type(record) {
-            labels.push(Label::new("error.type", value(&self.error, &error)));
+            let error = value(&self.error, &error, Whose::Gateway);
+            labels.push(Label::new("error.type", error));
         }
         for (label, name, values) in &self.labels {
-            let text = label.of(record, |text| value(values, text));
+            let text = label.of(record, |text| value(values, text, label.whose()));
             labels.extend(text.map(|text| Label::new(name.clone(), text)));
         }
         labels
@@ -286,6 +325,11 @@ pub(super) fn lost(sink: &'static str, records: u64) {
         let label = Label::from_static_parts("sink", sink);
         LOST.add(recorder, vec![label], records);
     });
+}
+
+/// Counts streams that could not be read to their end.
+pub(in crate::observe) fn unread(streams: u64) {
+    with_recorder(|recorder| UNREAD.add(recorder, Vec::new(), streams));
 }
 
 impl fmt::Debug for Metrics {
