@@ -104,8 +104,8 @@ impl Drop for Gateway {
 enum Way {
     /// Sends a frame now and then, and the end of the message when it is told to.
     Trickle,
-    /// Sends as fast as it can, without end.
-    Flood,
+    /// Sends as fast as it can, without end: a frame with so much text, again and again.
+    Flood(usize),
     /// Reads the head and no more.
     Deaf,
 }
@@ -163,6 +163,10 @@ async fn serve(
     begun: &AtomicUsize,
 ) -> Option<()> {
     let mut head = [0; 8192];
+    let piece = match way {
+        Way::Flood(length) => delta(length),
+        Way::Trickle | Way::Deaf => delta(20),
+    };
     loop {
         let length = stream.read(&mut head).await.ok().filter(|read| *read > 0)?;
         assert!(head[..length].starts_with(b"POST /model/m/converse-stream"));
@@ -174,7 +178,7 @@ async fn serve(
         stream.write_all(start.as_bytes()).await.ok()?;
         write(&mut stream, &first()).await?;
         while !*told.borrow() {
-            write(&mut stream, &delta()).await?;
+            write(&mut stream, &piece).await?;
             if way == Way::Trickle {
                 let _ = timeout(Duration::from_secs(1), told.changed()).await;
             }
@@ -195,9 +199,10 @@ fn first() -> Bytes {
     event("messageStart", br#"{"role":"assistant"}"#)
 }
 
-fn delta() -> Bytes {
-    let text = r#"{"contentBlockIndex":0,"delta":{"text":"so it goes on and on"}}"#;
-    event("contentBlockDelta", text.as_bytes())
+fn delta(length: usize) -> Bytes {
+    let text = "x".repeat(length);
+    let json = format!(r#"{{"contentBlockIndex":0,"delta":{{"text":"{text}"}}}}"#);
+    event("contentBlockDelta", json.as_bytes())
 }
 
 fn last() -> Vec<u8> {
@@ -330,19 +335,24 @@ async fn many_streams_at_a_time() {
     assert!(each < MOST);
 }
 
+/// Small frames and large ones.
+const LENGTHS: [usize; 2] = [20, 200_000];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_that_nobody_reads_over_http2() {
     let count = streams();
-    let upstream = Upstream::start(Way::Flood).await;
-    let gateway = Gateway::before(upstream.address, None);
-    let mut clients = Clients::of(&gateway);
-    let warm = clients.open_many(20).await;
-    let before = gateway.settled().await;
-    let open = clients.open_many(count).await;
-    let after = gateway.settled().await;
-    let each = report("not read, HTTP/2", count, before, after);
-    drop((warm, open));
-    assert!(each < MOST);
+    for length in LENGTHS {
+        let upstream = Upstream::start(Way::Flood(length)).await;
+        let gateway = Gateway::before(upstream.address, None);
+        let mut clients = Clients::of(&gateway);
+        let warm = clients.open_many(20).await;
+        let before = gateway.settled().await;
+        let open = clients.open_many(count).await;
+        let after = gateway.settled().await;
+        let each = report("not read, HTTP/2", count, before, after);
+        drop((warm, open));
+        assert!(each < MOST);
+    }
 }
 
 /// Requests over HTTP/1.1, on a connection each.
@@ -361,21 +371,23 @@ async fn http1(gateway: &Gateway, count: usize, bytes: &[u8]) -> Vec<TcpStream> 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_that_nobody_reads_over_http1() {
     let count = streams().min(4000);
-    let upstream = Upstream::start(Way::Flood).await;
-    let gateway = Gateway::before(upstream.address, None);
-    let request = format!(
-        "POST {PATH} HTTP/1.1\r\nhost: gateway\r\ncf-aig-authorization: Bearer demo-token\r\ncontent-length: {}\r\n\r\n{BODY}",
-        BODY.len()
-    );
-    let warm = http1(&gateway, 20, request.as_bytes()).await;
-    upstream.has_begun(20).await;
-    let before = gateway.settled().await;
-    let open = http1(&gateway, count, request.as_bytes()).await;
-    upstream.has_begun(count + 20).await;
-    let after = gateway.settled().await;
-    let each = report("not read, HTTP/1.1", count, before, after);
-    drop((warm, open));
-    assert!(each < MOST);
+    for length in LENGTHS {
+        let upstream = Upstream::start(Way::Flood(length)).await;
+        let gateway = Gateway::before(upstream.address, None);
+        let request = format!(
+            "POST {PATH} HTTP/1.1\r\nhost: gateway\r\ncf-aig-authorization: Bearer demo-token\r\ncontent-length: {}\r\n\r\n{BODY}",
+            BODY.len()
+        );
+        let warm = http1(&gateway, 20, request.as_bytes()).await;
+        upstream.has_begun(20).await;
+        let before = gateway.settled().await;
+        let open = http1(&gateway, count, request.as_bytes()).await;
+        upstream.has_begun(count + 20).await;
+        let after = gateway.settled().await;
+        let each = report("not read, HTTP/1.1", count, before, after);
+        drop((warm, open));
+        assert!(each < MOST);
+    }
 }
 
 /// Uploads that stream through to an upstream that does not read them.
