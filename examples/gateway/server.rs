@@ -129,16 +129,17 @@ where
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.head);
+        .header_read_timeout(limits.head)
+        .max_buf_size(32 * 1024);
     http.http2()
         .timer(TokioTimer::new())
         // A peer that is gone is noticed although it owes us nothing.
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(20))
         // Small windows: what a slow reader or a slow upstream leaves waiting, waits at the sender.
-        .initial_stream_window_size(256 * 1024)
+        .initial_stream_window_size(64 * 1024)
         .initial_connection_window_size(1024 * 1024)
-        .max_send_buf_size(128 * 1024)
+        .max_send_buf_size(16 * 1024)
         .max_concurrent_streams(200)
         // Overlong paths reach the gateway, which says what is wrong with them.
         .max_header_list_size(128 * 1024);

@@ -26,10 +26,10 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 /// How often, and how long, an HTTP/2 connection with requests on it is asked whether it lives.
 const PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
 
-/// Of an answer over HTTP/2, so much may lie here that nobody has read yet.
-const WINDOW: u32 = 64 * 1024;
-/// As many answers on one connection may lie so without holding up the others.
-const STREAMS: u32 = 256;
+/// What is read ahead and written behind, in bytes, whoever reads and writes how slowly.
+const BUFFER: usize = 16 * 1024;
+/// The same for the streams of an HTTP/2 connection, and for all of them together.
+const WINDOW: (u32, u32) = (32 * 1024, 4 * 1024 * 1024);
 
 pub(super) type Client = legacy::Client<Connector, UpstreamBody>;
 
@@ -236,10 +236,12 @@ impl Pools {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(settings.pool_idle_timeout)
             .pool_max_idle_per_host(settings.max_idle_per_host)
+            .http1_max_buf_size(BUFFER)
+            .http2_initial_stream_window_size(WINDOW.0)
+            .http2_initial_connection_window_size(WINDOW.1)
+            .http2_max_send_buf_size(BUFFER)
             .http2_keep_alive_interval(PING.0)
-            .http2_keep_alive_timeout(PING.1)
-            .http2_initial_stream_window_size(WINDOW)
-            .http2_initial_connection_window_size(STREAMS * WINDOW);
+            .http2_keep_alive_timeout(PING.1);
         let connector = |protocols: &[&[u8]]| {
             let tls = tls::config(&settings.roots, protocols)
                 .inspect_err(|error| tracing::error!(%error, "no TLS"));
@@ -250,7 +252,7 @@ impl Pools {
         let mut alone = builder.clone();
         alone
             .pool_max_idle_per_host(0)
-            .http2_initial_connection_window_size(WINDOW);
+            .http2_initial_connection_window_size(2 * WINDOW.0);
         Self {
             http2: builder.build(http2.clone()),
             http1: builder.build(http1.clone()),
