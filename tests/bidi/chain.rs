@@ -17,7 +17,7 @@ use tower_bedrock::sign::{SigV4SigningLayer, SignedBody};
 use tower_bedrock::upstream::UpstreamLayer;
 use tower_bedrock::{Rejection, RejectionKind};
 
-use super::support::{API_KEY, KEY};
+use super::support::API_KEY;
 use super::talk::{Piped, Wrapper, layer, message, payload, request, soon, wrapped};
 use super::upstream::{Verified, payloads};
 
