@@ -29,6 +29,12 @@ impl Deadline {
         }
     }
 
+    /// Whether it can come.
+    #[cfg(feature = "client")]
+    pub(super) fn is_armed(&self) -> bool {
+        self.at.is_some()
+    }
+
     /// Never comes any more.
     #[cfg(feature = "client")]
     pub(super) fn disarm(self: Pin<&mut Self>) {

@@ -124,14 +124,12 @@ impl Future for UpstreamFuture {
                     this.deadline.set(Deadline::new(Some(*this.connect)));
                 }
                 Poll::Pending => {
-                    // Nothing has to wake us when there is a connection: it is enough to look
-                    // when time is up.
-                    let after = ready!(this.deadline.as_mut().poll(cx));
-                    if this.captured.connection_metadata().is_none() {
-                        return Poll::Ready(Err(Fault::ConnectTimeout(after).into()));
+                    // Mostly there is a connection at once, and no timer to be set.
+                    if this.deadline.is_armed() && this.captured.connection_metadata().is_some() {
+                        this.deadline.as_mut().disarm();
                     }
-                    this.deadline.as_mut().disarm();
-                    return Poll::Pending;
+                    let after = ready!(this.deadline.as_mut().poll(cx));
+                    return Poll::Ready(Err(Fault::ConnectTimeout(after).into()));
                 }
             }
         }
