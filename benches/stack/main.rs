@@ -71,10 +71,17 @@ fn main() {
 
 fn drive(arguments: &[String]) {
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
+    let mut numbers = arguments
+        .iter()
+        .filter_map(|argument| argument.parse().ok());
+    if has("layers-of") {
+        let [row, requests] = [(); 2].map(|()| numbers.next().unwrap_or_default());
+        return layers::drive(row as usize, requests);
+    }
     let proxy = Proxy::ALL.into_iter().find(|proxy| has(proxy.name()));
     let works = [Work::Calls, Work::Streams];
     let work = works.into_iter().find(|work| has(work.name()));
-    let requests = arguments.iter().find_map(|argument| argument.parse().ok());
+    let requests = numbers.next().map(|requests: u64| requests as usize);
     match (proxy, work, requests) {
         (Some(proxy), Some(work), Some(requests)) => compare::drive(proxy, work, requests),
         _ => eprintln!("--drive bare|observe|layers|gateway calls|streams REQUESTS"),
