@@ -2,12 +2,13 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
+use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep};
 
 use super::UpstreamError;
@@ -26,7 +27,7 @@ pin_project! {
         // Since when the body makes us wait.
         since: Option<Instant>,
         // Boxed so that the body stays `Unpin`, and small while it never waits.
-        sleep: Option<Pin<Box<Sleep>>>,
+        alarm: Option<Pin<Box<Alarm>>>,
     }
 }
 
@@ -36,7 +37,7 @@ impl<R> TimedBody<R> {
             body: Some(body),
             idle,
             since: None,
-            sleep: None,
+            alarm: None,
         }
     }
 }
@@ -48,7 +49,7 @@ impl<R> Default for TimedBody<R> {
             body: None,
             idle: None,
             since: None,
-            sleep: None,
+            alarm: None,
         }
     }
 }
@@ -76,7 +77,7 @@ where
         let Some(idle) = *this.idle else {
             return Poll::Pending;
         };
-        ready!(poll_silence(this.since, this.sleep, idle, cx));
+        ready!(poll_silence(this.since, this.alarm, idle, cx));
         // Closes the connection at once, however long the caller keeps this body.
         this.body.set(None);
         Poll::Ready(Some(Err(UpstreamError::from(Fault::Idle(idle)).into())))
@@ -94,28 +95,73 @@ where
     }
 }
 
-/// Completes when `idle` has passed since the last frame. The timer is not moved with every frame:
-/// only when it goes off is it seen how much of the wait is left.
+pin_project! {
+    /// A timer that is set, and whom it wakes.
+    #[derive(Debug)]
+    struct Alarm {
+        #[pin]
+        sleep: Sleep,
+        waker: Waker,
+        // Before this it cannot have gone off.
+        quiet_until: Option<Instant>,
+    }
+}
+
+impl Alarm {
+    /// A timer goes off no earlier than this before its time.
+    const EARLY: Duration = Duration::from_millis(10);
+
+    fn new(due: Instant, cx: &Context<'_>) -> Self {
+        Self {
+            sleep: tokio::time::sleep_until(due),
+            waker: cx.waker().clone(),
+            quiet_until: None,
+        }
+    }
+
+    /// Whether nothing is to be done but to wait for it.
+    fn is_quiet(&self, now: Instant, cx: &Context<'_>) -> bool {
+        self.quiet_until.is_some_and(|until| now < until) && self.waker.will_wake(cx.waker())
+    }
+
+    fn poll(self: Pin<&mut Self>, due: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        this.waker.clone_from(cx.waker());
+        // A task that has used up its turn would not be noted down by the timer.
+        while Pin::new(&mut unconstrained(this.sleep.as_mut()))
+            .poll(cx)
+            .is_ready()
+        {
+            if this.sleep.deadline() >= due {
+                return Poll::Ready(());
+            }
+            this.sleep.as_mut().reset(due);
+        }
+        *this.quiet_until = this.sleep.deadline().checked_sub(Self::EARLY);
+        Poll::Pending
+    }
+}
+
+/// Completes when `idle` has passed since the last frame. The timer is not moved with every frame,
+/// nor asked: only when it goes off is it seen how much of the wait is left.
 fn poll_silence(
     since: &mut Option<Instant>,
-    sleep: &mut Option<Pin<Box<Sleep>>>,
+    alarm: &mut Option<Pin<Box<Alarm>>>,
     idle: Duration,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
-    let since = *since.get_or_insert_with(Instant::now);
+    let now = Instant::now();
+    let since = *since.get_or_insert(now);
+    if alarm.as_ref().is_some_and(|alarm| alarm.is_quiet(now, cx)) {
+        return Poll::Pending;
+    }
     let Some(due) = since.checked_add(idle) else {
         return Poll::Pending;
     };
-    if sleep.is_none() && tokio::runtime::Handle::try_current().is_err() {
+    if alarm.is_none() && tokio::runtime::Handle::try_current().is_err() {
         // Without a Tokio runtime there is no timer to wait with.
         return Poll::Pending;
     }
-    let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
-    loop {
-        ready!(sleep.as_mut().poll(cx));
-        if sleep.deadline() >= due {
-            return Poll::Ready(());
-        }
-        sleep.as_mut().reset(due);
-    }
+    let alarm = alarm.get_or_insert_with(|| Box::pin(Alarm::new(due, cx)));
+    alarm.as_mut().poll(due, cx)
 }
