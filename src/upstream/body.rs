@@ -16,7 +16,8 @@ use super::error::Fault;
 use crate::body::BoxError;
 
 pin_project! {
-    /// The inner service's response body; ends with an error if nothing comes for too long.
+    /// The inner service's response body; ends with an error if nothing comes for too long, which
+    /// is seen up to a sixteenth of that time late.
     ///
     /// Time counts only while someone waits for the body: a slow reader is not a silent upstream.
     #[derive(Debug)]
@@ -24,7 +25,7 @@ pin_project! {
         #[pin]
         body: Option<R>,
         idle: Option<Duration>,
-        // Since when the body makes us wait.
+        // Since when the body makes us wait, once that was looked at.
         since: Option<Instant>,
         // Boxed so that the body stays `Unpin`, and small while it never waits.
         alarm: Option<Pin<Box<Alarm>>>,
@@ -62,6 +63,7 @@ where
     type Data = Bytes;
     type Error = BoxError;
 
+    #[inline]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -83,6 +85,7 @@ where
         Poll::Ready(Some(Err(UpstreamError::from(Fault::Idle(idle)).into())))
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
         self.body.as_ref().is_none_or(Body::is_end_stream)
     }
@@ -102,66 +105,62 @@ pin_project! {
         #[pin]
         sleep: Sleep,
         waker: Waker,
-        // Before this it cannot have gone off.
-        quiet_until: Option<Instant>,
     }
 }
 
 impl Alarm {
-    /// A timer goes off no earlier than this before its time.
-    const EARLY: Duration = Duration::from_millis(10);
-
-    fn new(due: Instant, cx: &Context<'_>) -> Self {
-        Self {
-            sleep: tokio::time::sleep_until(due),
-            waker: cx.waker().clone(),
-            quiet_until: None,
-        }
-    }
-
     /// Whether nothing is to be done but to wait for it.
-    fn is_quiet(&self, now: Instant, cx: &Context<'_>) -> bool {
-        self.quiet_until.is_some_and(|until| now < until) && self.waker.will_wake(cx.waker())
+    fn is_quiet(&self, cx: &Context<'_>) -> bool {
+        !self.sleep.is_elapsed() && self.waker.will_wake(cx.waker())
     }
 
     fn poll(self: Pin<&mut Self>, due: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         this.waker.clone_from(cx.waker());
-        // A task that has used up its turn would not be noted down by the timer.
-        while Pin::new(&mut unconstrained(this.sleep.as_mut()))
-            .poll(cx)
-            .is_ready()
-        {
-            if this.sleep.deadline() >= due {
-                return Poll::Ready(());
-            }
+        if this.sleep.deadline() != due {
             this.sleep.as_mut().reset(due);
         }
-        *this.quiet_until = this.sleep.deadline().checked_sub(Self::EARLY);
-        Poll::Pending
+        // A task that has used up its turn would not be noted down by the timer.
+        Pin::new(&mut unconstrained(this.sleep)).poll(cx)
     }
 }
 
-/// Completes when `idle` has passed since the last frame. The timer is not moved with every frame,
-/// nor asked: only when it goes off is it seen how much of the wait is left.
+/// While frames come, it is not noted when: it is enough to look so many times in the longest
+/// silence whether one has come.
+const LOOKS: u32 = 16;
+
+/// Completes when `idle` has passed since the last frame, or up to a sixteenth more. The clock is
+/// not read with every frame, nor the timer asked or moved.
 fn poll_silence(
     since: &mut Option<Instant>,
     alarm: &mut Option<Pin<Box<Alarm>>>,
     idle: Duration,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
-    let now = Instant::now();
-    let since = *since.get_or_insert(now);
-    if alarm.as_ref().is_some_and(|alarm| alarm.is_quiet(now, cx)) {
+    if alarm.as_ref().is_some_and(|alarm| alarm.is_quiet(cx)) {
         return Poll::Pending;
     }
-    let Some(due) = since.checked_add(idle) else {
-        return Poll::Pending;
-    };
-    if alarm.is_none() && tokio::runtime::Handle::try_current().is_err() {
-        // Without a Tokio runtime there is no timer to wait with.
-        return Poll::Pending;
+    loop {
+        let now = Instant::now();
+        let begins = since.is_none();
+        let since = *since.get_or_insert(now);
+        let Some(due) = since.checked_add(idle) else {
+            return Poll::Pending;
+        };
+        if now >= due {
+            return Poll::Ready(());
+        }
+        if alarm.is_none() && tokio::runtime::Handle::try_current().is_err() {
+            // Without a Tokio runtime there is no timer to wait with.
+            return Poll::Pending;
+        }
+        let next = if begins { since + idle / LOOKS } else { due };
+        let alarm = alarm.get_or_insert_with(|| {
+            Box::pin(Alarm {
+                sleep: tokio::time::sleep_until(next),
+                waker: cx.waker().clone(),
+            })
+        });
+        ready!(alarm.as_mut().poll(next, cx));
     }
-    let alarm = alarm.get_or_insert_with(|| Box::pin(Alarm::new(due, cx)));
-    alarm.as_mut().poll(due, cx)
 }
