@@ -5,42 +5,41 @@ use std::borrow::Cow;
 /// Refuses what AWS and a proxy in between could read differently.
 pub(super) fn rest(rest: &str) -> Result<(), &'static str> {
     let mut bytes = rest.as_bytes();
+    let mut begins = true;
     while let Some((&byte, tail)) = bytes.split_first() {
-        bytes = tail;
+        let starts = std::mem::replace(&mut begins, byte == b'/');
         // Most bytes are none of these.
-        if !matches!(byte, 0..=0x1f | 0x7f | b'%' | b'\\') {
+        if !matches!(byte, 0..=0x1f | 0x7f | b'%' | b'\\' | b'.') {
+            bytes = tail;
             continue;
         }
-        let mut decoded = byte;
-        if byte == b'%' {
-            let Some((escaped, tail)) = unescape(tail) else {
-                return Err(
-                    "the path holds an invalid escape: a % must be followed by two hex digits",
-                );
-            };
-            (decoded, bytes) = (escaped, tail);
+        if starts && is_dots(bytes) {
+            return Err("the path holds a \".\" or \"..\" segment");
         }
+        let escaped = (byte == b'%').then(|| unescape(tail));
+        let Some((decoded, tail)) = escaped.unwrap_or(Some((byte, tail))) else {
+            return Err("the path holds an invalid escape: a % must be followed by two hex digits");
+        };
         match decoded {
             0..=0x1f | 0x7f => return Err("the path holds a control character"),
             b'\\' => return Err("the path holds a backslash"),
-            _ => {}
+            _ => bytes = tail,
         }
-    }
-    if rest.as_bytes().split(|byte| *byte == b'/').any(is_dots) {
-        return Err("the path holds a \".\" or \"..\" segment");
     }
     Ok(())
 }
 
-/// `.` and `..`, raw or encoded. Every segment comes by here, so nothing is allocated.
-fn is_dots(segment: &[u8]) -> bool {
+/// Whether the first segment is `.` or `..`, raw or encoded. Every path comes by here, so nothing is
+/// allocated.
+fn is_dots(path: &[u8]) -> bool {
     fn after_dot(text: &[u8]) -> Option<&[u8]> {
         match text {
             [b'.', rest @ ..] | [b'%', b'2', b'e' | b'E', rest @ ..] => Some(rest),
             _ => None,
         }
     }
-    after_dot(segment).is_some_and(|rest| rest.is_empty() || after_dot(rest) == Some(&[]))
+    let ends = |rest: &[u8]| matches!(rest, [] | [b'/', ..]);
+    after_dot(path).is_some_and(|rest| ends(rest) || after_dot(rest).is_some_and(ends))
 }
 
 /// Decodes escapes once. What is not UTF-8 after decoding is replaced, not refused.
