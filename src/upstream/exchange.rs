@@ -240,6 +240,7 @@ impl Body for UpstreamResponse {
     type Data = Bytes;
     type Error = UpstreamError;
 
+    #[inline]
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -252,6 +253,7 @@ impl Body for UpstreamResponse {
             .map_err(|error| UpstreamError::new(Fault::CutOff, error))
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
         self.body.as_ref().is_none_or(Body::is_end_stream)
     }
