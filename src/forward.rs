@@ -1,6 +1,6 @@
 //! Which headers of a gateway's client Bedrock gets to see.
 
-use http::header::{HeaderMap, HeaderName};
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, USER_AGENT};
 
 /// Headers of a signature that the client made, or that belong to none.
 pub(crate) const STALE: [&str; 5] = [
@@ -11,15 +11,13 @@ pub(crate) const STALE: [&str; 5] = [
     "x-amz-security-token",
 ];
 
-/// The headers that travel on: those that Bedrock knows, and the `others`.
-pub(crate) fn forwarded(headers: HeaderMap, others: &[HeaderName]) -> HeaderMap {
-    const NAMES: [&str; 5] = [
-        "accept",
-        "content-length",
-        "content-type",
-        "host",
-        "user-agent",
-    ];
+/// Leaves only the headers that travel on: those that Bedrock knows, and the `others`.
+pub(crate) fn keep_forwarded(headers: &mut HeaderMap, others: &[HeaderName]) {
+    remove(headers, |name| !travels(name) && !others.contains(name));
+}
+
+fn travels(name: &HeaderName) -> bool {
+    const NAMES: [HeaderName; 5] = [ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT];
     const PREFIXES: [&str; 5] = [
         "amz-sdk-",
         "anthropic-",
@@ -27,28 +25,47 @@ pub(crate) fn forwarded(headers: HeaderMap, others: &[HeaderName]) -> HeaderMap 
         "x-amz-",
         "x-amzn-bedrock-",
     ];
-    // Room for the three headers of the signature, so that the map does not grow again.
-    let mut kept = HeaderMap::with_capacity(headers.keys_len() + 4);
-    let mut current = None;
-    for (name, value) in headers {
-        if let Some(name) = name {
-            let text = name.as_str();
-            let known = NAMES.contains(&text) || PREFIXES.iter().any(|p| text.starts_with(p));
-            let keep = others.contains(&name) || known && !STALE.contains(&text);
-            current = keep.then_some(name);
-        }
-        if let Some(name) = &current {
-            kept.append(name.clone(), value);
-        }
+    // Without their names in text, most are known by one comparison.
+    NAMES.contains(name) || {
+        let text = name.as_str();
+        PREFIXES.iter().any(|prefix| text.starts_with(prefix)) && !STALE.contains(&text)
     }
-    kept
+}
+
+/// Removes the headers with a doomed name.
+pub(crate) fn remove(headers: &mut HeaderMap, doomed: impl Fn(&HeaderName) -> bool) {
+    // Most requests have only a few of them: no list is made for these. And they are looked up by
+    // a copy on the stack, for cloning a name that came over the wire allocates.
+    let mut buffer = [0; 64];
+    for _ in 0..16 {
+        let Some(name) = headers.keys().find(|name| doomed(name)) else {
+            return;
+        };
+        let name = name.as_str().as_bytes();
+        let Some(copy) = buffer.get_mut(..name.len()) else {
+            break;
+        };
+        copy.copy_from_slice(name);
+        match std::str::from_utf8(copy) {
+            Ok(name) => headers.remove(name),
+            Err(_) => break,
+        };
+    }
+    let names: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| doomed(name))
+        .cloned()
+        .collect();
+    for name in names {
+        headers.remove(name);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use http::header::HeaderMap;
 
-    use super::forwarded;
+    use super::keep_forwarded;
 
     #[test]
     fn only_what_bedrock_knows_is_forwarded() {
@@ -78,8 +95,8 @@ mod tests {
             headers.append(name, "1".parse().unwrap());
         }
         headers.append("x-amz-foo", "2".parse().unwrap());
-        let kept = forwarded(headers, &["x-mine".parse().unwrap()]);
-        let mut names: Vec<_> = kept.keys().map(|name| name.as_str()).collect();
+        keep_forwarded(&mut headers, &["x-mine".parse().unwrap()]);
+        let mut names: Vec<_> = headers.keys().map(|name| name.as_str()).collect();
         names.sort_unstable();
         assert_eq!(
             names,
@@ -97,6 +114,6 @@ mod tests {
                 "x-mine",
             ]
         );
-        assert_eq!(kept.get_all("x-amz-foo").iter().count(), 2);
+        assert_eq!(headers.get_all("x-amz-foo").iter().count(), 2);
     }
 }

@@ -122,7 +122,7 @@ pub mod reject;
 
 pub mod eventstream;
 
-#[cfg(any(feature = "sign", feature = "compat"))]
+#[cfg(any(feature = "rewrite", feature = "sign", feature = "compat"))]
 mod forward;
 #[cfg(feature = "sign")]
 mod per_thread;

@@ -23,6 +23,7 @@ use crate::variant::{Contest, Effort};
 #[allow(dead_code)]
 mod aws;
 mod call;
+mod events;
 #[path = "../sigv4/machine.rs"]
 mod machine;
 mod proxy;

@@ -28,7 +28,7 @@ use tower::{Layer, Service};
 use tower_bedrock::observe::{ObservabilityLayer, Ring};
 
 use crate::report::median;
-use crate::{request, stream};
+use crate::{events, request};
 
 const FRAMES: usize = 60;
 const LENGTH: usize = 170;
@@ -133,7 +133,7 @@ where
 }
 
 async fn upstream() -> SocketAddr {
-    let frames: Arc<[Bytes]> = stream::whole(FRAMES, LENGTH).into();
+    let frames: Arc<[Bytes]> = events::whole(FRAMES, LENGTH).into();
     serve(tower::service_fn(move |request: Request<Incoming>| {
         let frames = Arc::clone(&frames);
         async move {

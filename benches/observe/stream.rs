@@ -12,10 +12,10 @@ use http::{HeaderValue, Request, Response, header};
 use http_body::{Body, Frame};
 use http_body_util::Full;
 use tower::{Layer, Service};
-use tower_bedrock::eventstream;
 use tower_bedrock::observe::{ObservabilityLayer, Ring};
 
 use crate::call::as_hyper_does;
+use crate::events::frame;
 use crate::variant::{Contest, Variant};
 
 pub(crate) const CRC: &str = "CRC-32 of 200 bytes";
@@ -50,19 +50,6 @@ impl Body for Stream {
     }
 }
 
-/// A frame of this length in which the model says something.
-fn frame(length: usize) -> Bytes {
-    let of = |text: usize| {
-        let text = "x".repeat(text);
-        let payload = format!(r#"{{"contentBlockIndex":0,"delta":{{"text":"{text}"}}}}"#);
-        eventstream::event("contentBlockDelta", payload.as_bytes())
-    };
-    let text = length - of(0).len();
-    let frame = of(text);
-    assert_eq!(frame.len(), length);
-    frame
-}
-
 /// Frames in one piece of memory: of this length on average, for the model's words are not all of
 /// one length.
 fn chunk(frames: usize, length: usize) -> Bytes {
@@ -78,18 +65,6 @@ fn chunk(frames: usize, length: usize) -> Bytes {
     }
     assert_eq!(chunk.len(), frames * length);
     chunk.freeze()
-}
-
-/// A whole stream of so many frames, as ConverseStream answers.
-pub(crate) fn whole(frames: usize, length: usize) -> Vec<Bytes> {
-    let event = |name, payload: &str| eventstream::event(name, payload.as_bytes());
-    let mut whole = vec![event("messageStart", r#"{"role":"assistant"}"#)];
-    whole.resize(frames - 3, frame(length));
-    whole.push(event("contentBlockStop", r#"{"contentBlockIndex":0}"#));
-    whole.push(event("messageStop", r#"{"stopReason":"end_turn"}"#));
-    let usage = r#"{"metrics":{"latencyMs":551},"usage":{"inputTokens":14,"outputTokens":56,"totalTokens":70}}"#;
-    whole.push(event("metadata", usage));
-    whole
 }
 
 #[derive(Clone)]

@@ -318,18 +318,20 @@ impl<R: Body<Data = Bytes>> Body for ResponseBody<R> {
     type Data = Bytes;
     type Error = R::Error;
 
+    #[inline]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, R::Error>>> {
         match self.project().kind.project() {
-            ResponseKindProj::Inner { body } => Poll::Ready(ready!(body.poll_frame(cx))),
+            ResponseKindProj::Inner { body } => body.poll_frame(cx),
             ResponseKindProj::Own { body } => {
                 Poll::Ready(body.take().map(|body| Ok(Frame::data(body))))
             }
         }
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             ResponseKind::Inner { body } => body.is_end_stream(),

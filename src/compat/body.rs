@@ -60,6 +60,7 @@ impl<R: Body<Data = Bytes> + Unpin> Body for CompatBody<R> {
     type Data = Bytes;
     type Error = R::Error;
 
+    #[inline]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Task<'_>,
@@ -72,6 +73,7 @@ impl<R: Body<Data = Bytes> + Unpin> Body for CompatBody<R> {
         }
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Plain(body) => body.is_end_stream(),

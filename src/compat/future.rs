@@ -30,8 +30,8 @@ pin_project! {
         #[pin]
         body: Option<B>,
         asked: Option<Asked>,
-        // Beside the state, for it is large and would be moved from state to state.
-        unsent: Option<Unsent<S>>,
+        // In a box, for most requests are none of ours, and all are moved about.
+        unsent: Option<Box<Unsent<S>>>,
         #[pin]
         state: State<F, R>,
     }
@@ -112,7 +112,7 @@ impl<S, B, F, R> ResponseFuture<S, B, F, R> {
         Self {
             body: Some(body),
             asked: Some(asked),
-            unsent: Some(unsent),
+            unsent: Some(Box::new(unsent)),
             state: State::Reading,
         }
     }

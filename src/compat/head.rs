@@ -18,7 +18,7 @@ use super::error::OpenAiError;
 use super::layer::Settings;
 use super::translation::Translation;
 use crate::body::ResponseBody;
-use crate::forward::forwarded;
+use crate::forward::keep_forwarded;
 use crate::reject::{Manner, Rejection, RejectionKind};
 use crate::route::push_segment;
 
@@ -50,7 +50,7 @@ pub(super) fn translate(
     })?;
     head.method = Method::POST;
     let authorization = head.headers.remove(AUTHORIZATION).filter(|_| own_key);
-    head.headers = forwarded(std::mem::take(&mut head.headers), &settings.forwarded);
+    keep_forwarded(&mut head.headers, &settings.forwarded);
     // Whoever sends or signs the request names its host.
     for name in [HOST, ACCEPT] {
         head.headers.remove(name);

@@ -20,10 +20,12 @@ thread_local! {
 pub(super) struct Guard(Option<Place>);
 
 impl Guard {
-    pub(super) fn new(observation: Observation) -> Self {
+    /// It is made where it stays.
+    #[inline]
+    pub(super) fn new(observe: impl FnOnce() -> Observation) -> Self {
         let free = FREE.try_with(|free| free.borrow_mut().pop());
         let mut place = free.ok().flatten().unwrap_or_default();
-        *place = Some(observation);
+        *place = Some(observe());
         Self(Some(place))
     }
 
@@ -36,6 +38,7 @@ impl Guard {
     }
 
     /// Does `work` within the request's span.
+    #[inline]
     pub(super) fn in_span<T>(&self, work: impl FnOnce() -> T) -> T {
         match self.get() {
             Some(observation) => observation.span.in_scope(work),

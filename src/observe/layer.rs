@@ -191,9 +191,9 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut head, body) = request.into_parts();
-        let observation = observe(&self.settings, &mut head, body.size_hint().exact());
+        let length = body.size_hint().exact();
         // Before the inner service is called: it may panic.
-        let guard = Guard::new(observation);
+        let guard = Guard::new(|| observe(&self.settings, &mut head, length));
         let request = Request::from_parts(head, body);
         let future = guard.in_span(|| self.inner.call(request));
         ResponseFuture::new(future, guard, self.drain.clone())

@@ -264,6 +264,12 @@ impl<F: Copy> Scanner<F> {
 
     /// Reads to the end of a key and chooses the paths that go on with it.
     fn read_key<'a>(&mut self, input: &'a [u8]) -> &'a [u8] {
+        // Nearly always all of it is there, and nothing in it is escaped.
+        let (part, rest) = split(input, plain(input));
+        if let ([b'"', ..], true) = (rest, self.key.is_empty() && !self.escaped) {
+            self.next = self.select(part);
+            return self.after_key(rest);
+        }
         let mut escaped = self.escaped;
         let end = input.iter().position(|&byte| {
             let ends = byte == b'"' && !escaped;
@@ -288,6 +294,10 @@ impl<F: Copy> Scanner<F> {
             self.next = self.choose(&key);
             self.key = key;
         }
+        self.after_key(rest)
+    }
+
+    fn after_key<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
         // Nearly always at once.
         match rest {
             [b'"', b':', rest @ ..] => {

@@ -1,8 +1,8 @@
 //! Which host serves a region.
 
-use std::fmt::Write;
+use std::cell::RefCell;
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Uri};
 
@@ -115,7 +115,7 @@ impl Endpoints {
         self.fixed.is_none() || self.dialled_by_client
     }
 
-    /// Where a request of `service` in `region` goes; room for the answer is taken from `buffer`.
+    /// Where a request of `service` in `region` goes.
     ///
     /// `None` if `region` is in no partition.
     pub(super) fn resolve(
@@ -123,7 +123,6 @@ impl Endpoints {
         service: Service,
         region: &str,
         client_signed: bool,
-        buffer: &mut BytesMut,
     ) -> Option<Target> {
         // A client that signed did so for AWS's host, so that is named even to another one.
         if let Some(fixed) = self.fixed.as_ref().filter(|_| !client_signed) {
@@ -140,31 +139,54 @@ impl Endpoints {
         } else {
             partition.suffix
         };
-        write!(buffer, "{}{fips}.{region}.{suffix}", service.as_str()).ok()?;
-        let host = buffer.split().freeze();
+        let (named, host) = named([service.as_str(), fips, ".", region, ".", suffix])?;
         let (scheme, authority) = match &self.fixed {
             Some(fixed) if !self.dialled_by_client => {
                 (fixed.scheme.clone(), fixed.authority.clone())
             }
-            Some(fixed) => (
-                fixed.scheme.clone(),
-                Authority::from_maybe_shared(host.clone()).ok()?,
-            ),
-            None => (
-                Scheme::HTTPS,
-                Authority::from_maybe_shared(host.clone()).ok()?,
-            ),
+            Some(fixed) => (fixed.scheme.clone(), named),
+            None => (Scheme::HTTPS, named),
         };
         Some(Target {
             scheme,
             authority,
-            host: HeaderValue::from_maybe_shared(host).ok()?,
+            host,
         })
     }
 }
 
-/// Longest host name that [`Endpoints::resolve`] writes.
-pub(super) const MAX_HOST: usize = 96;
+/// A host's name, for a URI and for `Host`.
+type Named = (Authority, HeaderValue);
+
+/// The host whose name these pieces make. Those that a thread named last are at hand: it is nearly
+/// always one of them, and they need not be checked again.
+fn named(pieces: [&str; 6]) -> Option<Named> {
+    const MOST: usize = 8;
+    thread_local! {
+        static LATEST: RefCell<Vec<Named>> = const { RefCell::new(Vec::new()) };
+    }
+    let is_it = |(_, host): &&Named| {
+        let all = pieces.iter();
+        let rest = all.fold(Some(host.as_bytes()), |rest, piece| {
+            rest?.strip_prefix(piece.as_bytes())
+        });
+        rest == Some(&[])
+    };
+    let known = LATEST.try_with(|latest| latest.borrow().iter().find(is_it).cloned());
+    if let Ok(Some(named)) = known {
+        return Some(named);
+    }
+    let host = Bytes::from(pieces.concat());
+    let authority = Authority::from_maybe_shared(host.clone()).ok()?;
+    let named = (authority, HeaderValue::from_maybe_shared(host).ok()?);
+    // While a thread ends nothing is kept.
+    let _ = LATEST.try_with(|latest| {
+        let mut latest = latest.borrow_mut();
+        latest.truncate(MOST - 1);
+        latest.insert(0, named.clone());
+    });
+    Some(named)
+}
 
 /// Where one request goes.
 #[derive(Debug)]
@@ -176,16 +198,13 @@ pub(super) struct Target {
 
 #[cfg(test)]
 mod tests {
-    use bytes::BytesMut;
-
-    use super::{Endpoints, MAX_HOST};
+    use super::Endpoints;
     use crate::route::Service::{self, Mantle, Runtime};
 
     fn resolve(endpoints: &Endpoints, service: Service, region: &str, signed: bool) -> [String; 2] {
-        let mut buffer = BytesMut::with_capacity(MAX_HOST);
-        let target = endpoints
-            .resolve(service, region, signed, &mut buffer)
-            .unwrap();
+        // The second time from memory.
+        endpoints.resolve(service, region, signed).unwrap();
+        let target = endpoints.resolve(service, region, signed).unwrap();
         let url = format!("{}://{}", target.scheme, target.authority);
         [url, target.host.to_str().unwrap().to_owned()]
     }
@@ -278,7 +297,6 @@ mod tests {
         ] {
             let resolved = resolve(endpoints, service, region, false);
             assert_eq!(resolved, [format!("https://{host}"), host.to_owned()]);
-            assert!(host.len() <= MAX_HOST);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
 
+use crate::forward::remove;
 use crate::reject::{Rejection, RejectionKind};
 
 /// Headers that speak about one connection (RFC 9110 §7.6.1).
@@ -39,7 +40,7 @@ pub(super) fn stops_here(name: &str) -> bool {
 /// Removes what never travels upstream.
 pub(super) fn strip_request(headers: &mut HeaderMap) {
     remove_named_in_connection(headers);
-    remove(headers, stops_here);
+    remove(headers, |name| stops_here(name.as_str()));
 }
 
 /// Removes what speaks about the upstream connection only.
@@ -50,6 +51,7 @@ pub(super) fn strip_response(headers: &mut HeaderMap) {
     }
     remove_named_in_connection(headers);
     remove(headers, |name| {
+        let name = name.as_str();
         HOP_BY_HOP.contains(&name) || name.starts_with("proxy-")
     });
 }
@@ -135,34 +137,6 @@ fn remove_named_in_connection(headers: &mut HeaderMap) {
         .filter_map(|name| name.parse().ok())
         .collect();
     for name in named {
-        headers.remove(name);
-    }
-}
-
-fn remove(headers: &mut HeaderMap, doomed: impl Fn(&str) -> bool) {
-    // Most requests have only a few of them: no list is made for these. And they are looked up by
-    // a copy on the stack, for cloning a name that came over the wire allocates.
-    let mut buffer = [0; 64];
-    for _ in 0..16 {
-        let Some(name) = headers.keys().find(|name| doomed(name.as_str())) else {
-            return;
-        };
-        let name = name.as_str().as_bytes();
-        let Some(copy) = buffer.get_mut(..name.len()) else {
-            break;
-        };
-        copy.copy_from_slice(name);
-        match std::str::from_utf8(copy) {
-            Ok(name) => headers.remove(name),
-            Err(_) => break,
-        };
-    }
-    let names: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| doomed(name.as_str()))
-        .cloned()
-        .collect();
-    for name in names {
         headers.remove(name);
     }
 }

@@ -4,11 +4,11 @@ use bytes::{BufMut, BytesMut};
 use http::Uri;
 use http::uri::PathAndQuery;
 
-use super::endpoint::{Endpoints, MAX_HOST, Target};
+use super::endpoint::{Endpoints, Target};
 use crate::context::without_presigned;
 use crate::route::{Route, Surface};
 
-/// The URI for `route`, and the `Host` to name. One buffer holds both.
+/// The URI for `route`, and the `Host` to name.
 ///
 /// `None` if there is no such URI, which the path grammar rules out.
 pub(super) fn upstream(
@@ -32,7 +32,7 @@ pub(super) fn upstream(
         .filter(|model| !client_signed && is_spread_arn(model));
     let escapes = spread.map_or(0, |model| 2 * model.matches('/').count());
     let query_len = query.map_or(0, |query| 1 + query.len());
-    let mut buffer = BytesMut::with_capacity(1 + rest.len() + escapes + query_len + MAX_HOST);
+    let mut buffer = BytesMut::with_capacity(1 + rest.len() + escapes + query_len);
 
     buffer.put_u8(b'/');
     match spread.and_then(|model| Some((model, rest.strip_prefix("model/")?.strip_prefix(model)?)))
@@ -62,13 +62,13 @@ pub(super) fn upstream(
             buffer.put_slice(query.as_bytes());
         }
     }
-    let path = PathAndQuery::from_maybe_shared(buffer.split().freeze()).ok()?;
+    let path = PathAndQuery::from_maybe_shared(buffer.freeze()).ok()?;
 
     let Target {
         scheme,
         authority,
         host,
-    } = endpoints.resolve(service, region, client_signed, &mut buffer)?;
+    } = endpoints.resolve(service, region, client_signed)?;
     let mut parts = http::uri::Parts::default();
     parts.scheme = Some(scheme);
     parts.authority = Some(authority);

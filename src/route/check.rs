@@ -4,39 +4,42 @@ use std::borrow::Cow;
 
 /// Refuses what AWS and a proxy in between could read differently.
 pub(super) fn rest(rest: &str) -> Result<(), &'static str> {
-    let mut bytes = rest.bytes();
-    while let Some(byte) = bytes.next() {
-        let decoded = if byte == b'%' {
-            let escape = (bytes.next().and_then(hex), bytes.next().and_then(hex));
-            let (Some(high), Some(low)) = escape else {
-                return Err(
-                    "the path holds an invalid escape: a % must be followed by two hex digits",
-                );
-            };
-            high << 4 | low
-        } else {
-            byte
+    let mut bytes = rest.as_bytes();
+    let mut begins = true;
+    while let Some((&byte, tail)) = bytes.split_first() {
+        let starts = std::mem::replace(&mut begins, byte == b'/');
+        // Most bytes are none of these.
+        if !matches!(byte, 0..=0x1f | 0x7f | b'%' | b'\\' | b'.') {
+            bytes = tail;
+            continue;
+        }
+        if starts && is_dots(bytes) {
+            return Err("the path holds a \".\" or \"..\" segment");
+        }
+        let escaped = (byte == b'%').then(|| unescape(tail));
+        let Some((decoded, tail)) = escaped.unwrap_or(Some((byte, tail))) else {
+            return Err("the path holds an invalid escape: a % must be followed by two hex digits");
         };
         match decoded {
             0..=0x1f | 0x7f => return Err("the path holds a control character"),
             b'\\' => return Err("the path holds a backslash"),
-            _ => {}
+            _ => bytes = tail,
         }
-    }
-    if rest.split('/').any(is_dots) {
-        return Err("the path holds a \".\" or \"..\" segment");
     }
     Ok(())
 }
 
-/// `.` and `..`, raw or encoded. Every segment comes by here, so nothing is allocated.
-fn is_dots(segment: &str) -> bool {
-    let after_dot = |text| {
-        ["%2e", "%2E", "."]
-            .iter()
-            .find_map(|dot| str::strip_prefix(text, dot))
-    };
-    after_dot(segment).is_some_and(|rest| rest.is_empty() || after_dot(rest) == Some(""))
+/// Whether the first segment is `.` or `..`, raw or encoded. Every path comes by here, so nothing is
+/// allocated.
+fn is_dots(path: &[u8]) -> bool {
+    fn after_dot(text: &[u8]) -> Option<&[u8]> {
+        match text {
+            [b'.', rest @ ..] | [b'%', b'2', b'e' | b'E', rest @ ..] => Some(rest),
+            _ => None,
+        }
+    }
+    let ends = |rest: &[u8]| matches!(rest, [] | [b'/', ..]);
+    after_dot(path).is_some_and(|rest| ends(rest) || after_dot(rest).is_some_and(ends))
 }
 
 /// Decodes escapes once. What is not UTF-8 after decoding is replaced, not refused.
@@ -54,25 +57,32 @@ pub(crate) fn decode_into(raw: &str, text: &mut String) {
     let mut out = std::mem::take(text).into_bytes();
     out.clear();
     let mut bytes = raw.as_bytes();
-    while let Some((&byte, tail)) = bytes.split_first() {
-        if let (b'%', [high, low, tail @ ..]) = (byte, tail)
-            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
-        {
-            out.push(high << 4 | low);
-            bytes = tail;
-        } else {
-            out.push(byte);
-            bytes = tail;
-        }
+    while let Some(at) = bytes.iter().position(|byte| *byte == b'%') {
+        let (plain, escape) = bytes.split_at(at);
+        out.extend_from_slice(plain);
+        let after = escape.get(1..).unwrap_or_default();
+        let (byte, tail) = unescape(after).unwrap_or((b'%', after));
+        out.push(byte);
+        bytes = tail;
     }
+    out.extend_from_slice(bytes);
     *text = match String::from_utf8(out) {
         Ok(text) => text,
         Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
     };
 }
 
+/// The byte that the two digits after a `%` stand for, and what follows.
+fn unescape(text: &[u8]) -> Option<(u8, &[u8])> {
+    let (&[high, low], rest) = text.split_first_chunk()?;
+    Some((hex(high)? << 4 | hex(low)?, rest))
+}
+
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|d| u8::try_from(d).ok())
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
 }

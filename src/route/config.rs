@@ -206,7 +206,8 @@ impl<'a> Cursor<'a> {
             .get(self.at..)
             .filter(|_| self.at <= self.path.len())?;
         let from = self.at;
-        let len = rest.find('/').unwrap_or(rest.len());
+        let slash = rest.bytes().position(|byte| byte == b'/');
+        let len = slash.unwrap_or(rest.len());
         if rest.is_empty() {
             return None;
         }

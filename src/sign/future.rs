@@ -35,7 +35,8 @@ pin_project! {
         settings: Option<Arc<Settings>>,
         // Beside the state, for they are large and would be moved from state to state.
         unsigned: Option<Unsigned<S>>,
-        reading: Option<Reading>,
+        // In a box, for most bodies are there at once.
+        reading: Option<Box<Reading>>,
         signed: Signed,
         #[pin]
         state: State<F, B>,
@@ -330,7 +331,8 @@ where
                                 continue;
                             }
                             Ok(First::Other(frame)) => {
-                                let reading = this.reading.insert(Reading::new(limit, settings));
+                                let reading =
+                                    this.reading.insert(Box::new(Reading::new(limit, settings)));
                                 ready!(reading.poll_from(frame, body, cx))
                             }
                             Err(error) => Err(error),
@@ -340,7 +342,7 @@ where
                         // It has ended: it is not held any longer, nor polled again.
                         this.body.set(None);
                     }
-                    match (read, this.reading.as_ref().map(Reading::hash)) {
+                    match (read, this.reading.as_ref().map(|reading| reading.hash())) {
                         (Ok(body), Some(hash)) => this.send(body, &hash),
                         (Err(error), _) => this.refuse(error.refusal(limit)),
                         (Ok(_), None) => return Poll::Pending,

@@ -28,7 +28,7 @@ use crate::body::{BoxError, Buffered, DEFAULT_LIMIT, ResponseBody, check_encodin
 use crate::context::{Context, KeyChoice, Policy, Stage};
 use crate::credentials::{Credentials, DynProvideCredentials, ProvideCredentials};
 #[cfg(feature = "rewrite")]
-use crate::forward::forwarded;
+use crate::forward::keep_forwarded;
 use crate::per_thread::PerThread;
 use crate::reject::{Manner, Rejection, RejectionKind};
 use crate::route::{Operation, Surface, host_value};
@@ -378,7 +378,7 @@ impl Settings {
         check_encoding(&head.headers)?;
         #[cfg(feature = "rewrite")]
         if context.has_passed(Stage::Rewrite) {
-            head.headers = forwarded(std::mem::take(&mut head.headers), &self.forwarded);
+            keep_forwarded(&mut head.headers, &self.forwarded);
             return Ok(Plan::Sign { converses });
         }
         headers::remove_stale(&mut head.headers);

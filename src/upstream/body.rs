@@ -2,12 +2,13 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context as Task, Poll, ready};
+use std::task::{Context as Task, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
+use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep};
 
 use super::UpstreamError;
@@ -16,7 +17,8 @@ use crate::body::BoxError;
 use crate::context::Context;
 
 pin_project! {
-    /// The inner service's response body; ends with an error if nothing comes for too long.
+    /// The inner service's response body; ends with an error if nothing comes for too long, which
+    /// is seen up to a sixteenth of that time late.
     ///
     /// Time counts only while someone waits for the body: a slow reader is not a silent upstream.
     /// In a bidirectional stream, neither is one that listens.
@@ -26,10 +28,10 @@ pin_project! {
         body: Option<R>,
         idle: Option<Duration>,
         other: Option<OtherSide>,
-        // Since when the body makes us wait.
+        // Since when the body makes us wait, once that was looked at.
         since: Option<Instant>,
         // Boxed so that the body stays `Unpin`, and small while it never waits.
-        sleep: Option<Pin<Box<Sleep>>>,
+        alarm: Option<Pin<Box<Alarm>>>,
     }
 }
 
@@ -40,7 +42,7 @@ impl<R> TimedBody<R> {
             idle,
             other,
             since: None,
-            sleep: None,
+            alarm: None,
         }
     }
 }
@@ -53,7 +55,7 @@ impl<R> Default for TimedBody<R> {
             idle: None,
             other: None,
             since: None,
-            sleep: None,
+            alarm: None,
         }
     }
 }
@@ -89,6 +91,7 @@ where
     type Data = Bytes;
     type Error = BoxError;
 
+    #[inline]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Task<'_>,
@@ -105,7 +108,7 @@ where
             return Poll::Pending;
         };
         loop {
-            ready!(poll_silence(this.since, this.sleep, idle, cx));
+            ready!(poll_silence(this.since, this.alarm, idle, cx));
             if !this.other.as_mut().is_some_and(OtherSide::has_spoken) {
                 break;
             }
@@ -116,6 +119,7 @@ where
         Poll::Ready(Some(Err(UpstreamError::from(Fault::Idle(idle)).into())))
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
         self.body.as_ref().is_none_or(Body::is_end_stream)
     }
@@ -128,28 +132,69 @@ where
     }
 }
 
-/// Completes when `idle` has passed since the last frame. The timer is not moved with every frame:
-/// only when it goes off is it seen how much of the wait is left.
+pin_project! {
+    /// A timer that is set, and whom it wakes.
+    #[derive(Debug)]
+    struct Alarm {
+        #[pin]
+        sleep: Sleep,
+        waker: Waker,
+    }
+}
+
+impl Alarm {
+    /// Whether nothing is to be done but to wait for it.
+    fn is_quiet(&self, cx: &Task<'_>) -> bool {
+        !self.sleep.is_elapsed() && self.waker.will_wake(cx.waker())
+    }
+
+    fn poll(self: Pin<&mut Self>, due: Instant, cx: &mut Task<'_>) -> Poll<()> {
+        let mut this = self.project();
+        this.waker.clone_from(cx.waker());
+        if this.sleep.deadline() != due {
+            this.sleep.as_mut().reset(due);
+        }
+        // A task that has used up its turn would not be noted down by the timer.
+        Pin::new(&mut unconstrained(this.sleep)).poll(cx)
+    }
+}
+
+/// While frames come, it is not noted when: it is enough to look so many times in the longest
+/// silence whether one has come.
+const LOOKS: u32 = 16;
+
+/// Completes when `idle` has passed since the last frame, or up to a sixteenth more. The clock is
+/// not read with every frame, nor the timer asked or moved.
 fn poll_silence(
     since: &mut Option<Instant>,
-    sleep: &mut Option<Pin<Box<Sleep>>>,
+    alarm: &mut Option<Pin<Box<Alarm>>>,
     idle: Duration,
     cx: &mut Task<'_>,
 ) -> Poll<()> {
-    let since = *since.get_or_insert_with(Instant::now);
-    let Some(due) = since.checked_add(idle) else {
-        return Poll::Pending;
-    };
-    if sleep.is_none() && tokio::runtime::Handle::try_current().is_err() {
-        // Without a Tokio runtime there is no timer to wait with.
+    if alarm.as_ref().is_some_and(|alarm| alarm.is_quiet(cx)) {
         return Poll::Pending;
     }
-    let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
     loop {
-        ready!(sleep.as_mut().poll(cx));
-        if sleep.deadline() >= due {
+        let now = Instant::now();
+        let begins = since.is_none();
+        let since = *since.get_or_insert(now);
+        let Some(due) = since.checked_add(idle) else {
+            return Poll::Pending;
+        };
+        if now >= due {
             return Poll::Ready(());
         }
-        sleep.as_mut().reset(due);
+        if alarm.is_none() && tokio::runtime::Handle::try_current().is_err() {
+            // Without a Tokio runtime there is no timer to wait with.
+            return Poll::Pending;
+        }
+        let next = if begins { since + idle / LOOKS } else { due };
+        let alarm = alarm.get_or_insert_with(|| {
+            Box::pin(Alarm {
+                sleep: tokio::time::sleep_until(next),
+                waker: cx.waker().clone(),
+            })
+        });
+        ready!(alarm.as_mut().poll(next, cx));
     }
 }

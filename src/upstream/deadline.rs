@@ -14,8 +14,8 @@ pin_project! {
     pub(super) struct Deadline {
         after: Duration,
         at: Option<Instant>,
-        #[pin]
-        sleep: Option<Sleep>,
+        // Boxed, for most never wait, and are moved about with what they are for.
+        sleep: Option<Pin<Box<Sleep>>>,
     }
 }
 
@@ -29,12 +29,18 @@ impl Deadline {
         }
     }
 
+    /// Whether it can come.
+    #[cfg(feature = "client")]
+    pub(super) fn is_armed(&self) -> bool {
+        self.at.is_some()
+    }
+
     /// Never comes any more.
     #[cfg(feature = "client")]
     pub(super) fn disarm(self: Pin<&mut Self>) {
-        let mut this = self.project();
+        let this = self.project();
         *this.at = None;
-        this.sleep.set(None);
+        *this.sleep = None;
     }
 }
 
@@ -43,7 +49,7 @@ impl Future for Deadline {
     type Output = Duration;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Duration> {
-        let mut this = self.project();
+        let this = self.project();
         let Some(at) = *this.at else {
             return Poll::Pending;
         };
@@ -52,10 +58,10 @@ impl Future for Deadline {
             if tokio::runtime::Handle::try_current().is_err() {
                 return Poll::Pending;
             }
-            this.sleep.set(Some(sleep_until(at)));
+            *this.sleep = Some(Box::pin(sleep_until(at)));
         }
-        if let Some(sleep) = this.sleep.as_pin_mut() {
-            ready!(sleep.poll(cx));
+        if let Some(sleep) = this.sleep {
+            ready!(sleep.as_mut().poll(cx));
         }
         Poll::Ready(*this.after)
     }

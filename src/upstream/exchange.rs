@@ -1,5 +1,6 @@
 //! One request and its response, as the ready-made client sees them.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,7 +8,9 @@ use std::task::{Context as Task, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Method, Request, Response, Uri, Version};
+use http::{
+    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version,
+};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
@@ -70,7 +73,7 @@ struct Spare {
     method: Method,
     uri: Uri,
     version: Version,
-    headers: HeaderMap,
+    headers: Written,
     body: UpstreamBody,
 }
 
@@ -85,7 +88,7 @@ impl Spare {
             method: request.method().clone(),
             uri: request.uri().clone(),
             version: request.version(),
-            headers: request.headers().clone(),
+            headers: Written::of(request.headers()),
         })
     }
 
@@ -94,8 +97,66 @@ impl Spare {
         *request.method_mut() = self.method;
         *request.uri_mut() = self.uri;
         *request.version_mut() = self.version;
-        *request.headers_mut() = self.headers;
+        *request.headers_mut() = self.headers.read();
         send(&self.pools, request)
+    }
+}
+
+/// Headers written down in one piece: a copy of the map itself is several, and counts a reference
+/// to each name and value. It is read for the few requests that are sent twice.
+struct Written(Vec<u8>);
+
+impl Written {
+    /// Before each header: the lengths of name and value, and whether it is sensitive.
+    const FRONT: usize = 4 + 4 + 1;
+
+    fn of(headers: &HeaderMap) -> Self {
+        let length = |(name, value): (&HeaderName, &HeaderValue)| {
+            Self::FRONT + name.as_str().len() + value.len()
+        };
+        let mut text = Vec::with_capacity(headers.iter().map(length).sum());
+        for (name, value) in headers {
+            let name = name.as_str().as_bytes();
+            // No head is 4 GiB long; one that were would not be read back.
+            for part in [name, value.as_bytes()] {
+                text.extend_from_slice(
+                    &u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes(),
+                );
+            }
+            text.push(u8::from(value.is_sensitive()));
+            text.extend_from_slice(name);
+            text.extend_from_slice(value.as_bytes());
+        }
+        Self(text)
+    }
+
+    fn read(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let mut rest = &self.0[..];
+        while let Some((name, value, after)) = Self::next(rest) {
+            headers.append(name, value);
+            rest = after;
+        }
+        headers
+    }
+
+    fn next(text: &[u8]) -> Option<(HeaderName, HeaderValue, &[u8])> {
+        let (name, text) = text.split_first_chunk()?;
+        let (value, text) = text.split_first_chunk()?;
+        let (is_sensitive, text) = text.split_first()?;
+        let length = |bytes| usize::try_from(u32::from_le_bytes(bytes)).ok();
+        let (name, text) = text.split_at_checked(length(*name)?)?;
+        let (value, text) = text.split_at_checked(length(*value)?)?;
+        let mut value = HeaderValue::from_bytes(value).ok()?;
+        value.set_sensitive(*is_sensitive == 1);
+        Some((HeaderName::from_bytes(name).ok()?, value, text))
+    }
+}
+
+/// It holds secrets.
+impl fmt::Debug for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Written").finish_non_exhaustive()
     }
 }
 
@@ -187,16 +248,13 @@ impl Future for UpstreamFuture {
                     this.deadline.set(Deadline::new(Some(*this.connect)));
                 }
                 Poll::Pending => {
-                    // Nothing has to wake us when there is a connection: it is enough to look
-                    // when time is up.
-                    let after = ready!(this.deadline.as_mut().poll(cx));
-                    if captured.connection_metadata().is_none() {
-                        *this.sending = None;
-                        *this.failed = Some(Fault::ConnectTimeout(after).into());
-                        continue;
+                    // Mostly there is a connection at once, and no timer to be set.
+                    if this.deadline.is_armed() && captured.connection_metadata().is_some() {
+                        this.deadline.as_mut().disarm();
                     }
-                    this.deadline.as_mut().disarm();
-                    return Poll::Pending;
+                    let after = ready!(this.deadline.as_mut().poll(cx));
+                    *this.sending = None;
+                    *this.failed = Some(Fault::ConnectTimeout(after).into());
                 }
             }
         }
@@ -250,6 +308,7 @@ impl Body for UpstreamResponse {
     type Data = Bytes;
     type Error = UpstreamError;
 
+    #[inline]
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Task<'_>,
@@ -262,6 +321,7 @@ impl Body for UpstreamResponse {
             .map_err(|error| UpstreamError::new(Fault::CutOff, error))
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
         self.body.as_ref().is_none_or(Body::is_end_stream)
     }
@@ -271,5 +331,30 @@ impl Body for UpstreamResponse {
             Some(body) => body.size_hint(),
             None => SizeHint::with_exact(0),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue};
+
+    use super::Written;
+
+    #[test]
+    fn headers_written_down_are_the_same_when_read() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(Written::of(&headers).read(), headers);
+        let mut secret = HeaderValue::from_static("AWS4-HMAC-SHA256 Signature=00ff");
+        secret.set_sensitive(true);
+        headers.insert("authorization", secret);
+        headers.insert("x-empty", HeaderValue::from_static(""));
+        headers.append("x-two", HeaderValue::from_bytes(b"\xff").unwrap());
+        headers.append("x-two", HeaderValue::from_static("b"));
+        let written = Written::of(&headers);
+        assert_eq!(written.0.len(), written.0.capacity());
+        let read = written.read();
+        assert_eq!(read, headers);
+        assert!(read["authorization"].is_sensitive() && !read["x-empty"].is_sensitive());
+        assert_eq!(read.get_all("x-two").iter().count(), 2);
     }
 }
