@@ -4,12 +4,12 @@
 #[path = "support/built.rs"]
 mod built;
 
-use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+use std::{env, fs};
 
 use built::binary;
 use serde_json::Value;
