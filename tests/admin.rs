@@ -18,6 +18,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, advance, sleep, timeout};
 use tower::service_fn;
 
+#[path = "../examples/gateway/logs.rs"]
+mod logs;
 #[path = "../examples/gateway/patient.rs"]
 mod patient;
 #[path = "../examples/gateway/rendering.rs"]
@@ -145,7 +147,8 @@ async fn a_page_is_made_once_for_all_who_ask() {
     let page = Rendering::new({
         let made = Arc::clone(&made);
         move || {
-            let _ = gate.lock().unwrap().recv_timeout(Duration::from_secs(20));
+            let gate = gate.lock().unwrap();
+            gate.recv_timeout(Duration::from_secs(20)).unwrap();
             format!("page {}", made.fetch_add(1, Ordering::SeqCst))
         }
     });
@@ -180,4 +183,47 @@ async fn a_page_is_made_once_for_all_who_ask() {
     advance(Duration::from_secs(1)).await;
     go.send(()).unwrap();
     assert_eq!(page.get().await.unwrap(), "page 1");
+}
+
+/// Records are shown as they came, whatever the clock said meanwhile; and no time is negative.
+#[tokio::test]
+async fn a_clock_that_was_set_back() {
+    use std::time::SystemTime;
+    use tower::{Layer, ServiceExt};
+    use tower_bedrock::observe::{ObservabilityLayer, Ring};
+
+    let ring = Ring::new(9);
+    let layer = ObservabilityLayer::new().with_sink(ring.clone());
+    for _ in 0..3 {
+        let inner = service_fn(|_: Request<Full<Bytes>>| async {
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+        });
+        let request = Request::post("/model/m/converse").body(Full::default());
+        layer.layer(inner).oneshot(request.unwrap()).await.unwrap();
+    }
+    let records = ring.snapshot();
+    assert_eq!(records.len(), 3);
+    // The latest, by a clock that went from the future to before all time.
+    let hour = Duration::from_secs(3600);
+    let times = [
+        SystemTime::UNIX_EPOCH - hour,
+        SystemTime::UNIX_EPOCH + hour,
+        SystemTime::now() + hour,
+    ];
+    let records = records.iter().zip(times).map(|(record, time)| {
+        let mut record = (**record).clone();
+        record.created_at = time;
+        record
+    });
+    let records: Vec<_> = records.collect();
+    for (query, order) in [("", [0, 1, 2]), ("direction=asc", [2, 1, 0])] {
+        let page = logs::Query::parse(query).unwrap().answer(records.iter());
+        let shown = page["result"].as_array().unwrap();
+        for (shown, wanted) in shown.iter().zip(order) {
+            assert_eq!(shown["id"], *records[wanted].id, "{query}");
+            assert!(shown["duration"].as_f64() >= Some(0.0));
+        }
+    }
+    let page = logs::Query::parse("end_date=1970-01-01").unwrap();
+    assert_eq!(page.answer(records.iter())["result_info"]["count"], 1);
 }

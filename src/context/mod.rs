@@ -21,12 +21,13 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use http::{Extensions, HeaderValue, Uri, request};
+use http::{Extensions, Uri, request};
 
 use crate::reject::{Manner, Rejection, RejectionKind};
 use crate::route::{Route, RouteConfig, Spans};
 
 mod credential;
+mod noted;
 mod policy;
 mod principal;
 mod stage;
@@ -34,6 +35,8 @@ mod stage;
 mod taken;
 #[cfg(feature = "compat")]
 mod told;
+
+use self::noted::Noted;
 
 pub use self::credential::{ClientCredential, KeyChoice};
 pub use self::policy::{ClientCredentials, ModelAlias, Policy, Timeouts};
@@ -70,20 +73,7 @@ struct Facts {
     /// The beginning of the body, if the record is to have it.
     #[cfg(feature = "observe")]
     taken: OnceLock<Box<Taken>>,
-    /// The model as the body of the request names it, where that is another name than the path's.
-    #[cfg(any(feature = "compat", feature = "observe"))]
-    asked_model: OnceLock<Box<str>>,
-    /// Whether the record needs to know that of the body.
-    #[cfg(feature = "observe")]
-    looks_for_model: AtomicBool,
-    /// Where the request goes, if a span is to say so.
-    #[cfg(feature = "observe")]
-    upstream: OnceLock<Box<Uri>>,
-    #[cfg(feature = "observe")]
-    looks_for_host: AtomicBool,
-    /// AWS's id of an answer that a layer of ours gives another instead of.
-    #[cfg(feature = "sign")]
-    upstream_id: OnceLock<Box<HeaderValue>>,
+    noted: Noted,
     manner: OnceLock<Manner>,
     principal: OnceLock<Principal>,
     key_choice: OnceLock<KeyChoice>,
@@ -159,16 +149,7 @@ impl Context {
             progress: Translated::default(),
             #[cfg(feature = "observe")]
             taken: OnceLock::new(),
-            #[cfg(any(feature = "compat", feature = "observe"))]
-            asked_model: OnceLock::new(),
-            #[cfg(feature = "observe")]
-            looks_for_model: AtomicBool::new(false),
-            #[cfg(feature = "observe")]
-            upstream: OnceLock::new(),
-            #[cfg(feature = "observe")]
-            looks_for_host: AtomicBool::new(false),
-            #[cfg(feature = "sign")]
-            upstream_id: OnceLock::new(),
+            noted: Noted::default(),
             manner: OnceLock::new(),
             principal: OnceLock::new(),
             key_choice: OnceLock::new(),
@@ -334,85 +315,6 @@ impl Context {
     #[cfg(all(feature = "compat", feature = "observe"))]
     pub(crate) fn told(&self) -> Option<&Told> {
         self.0.told.get().map(|told| &**told)
-    }
-
-    /// Notes the model that the body of the request names. The first name stays.
-    #[cfg(any(feature = "compat", feature = "observe"))]
-    pub(crate) fn set_asked_model(&self, name: &str) {
-        let _ = self.0.asked_model.set(name.into());
-    }
-
-    /// Asks for the model that the body names.
-    #[cfg(feature = "observe")]
-    pub(crate) fn look_for_model(&self) {
-        self.0.looks_for_model.store(true, Ordering::Relaxed);
-    }
-
-    #[cfg(feature = "observe")]
-    pub(crate) fn looks_for_model(&self) -> bool {
-        self.0.looks_for_model.load(Ordering::Relaxed)
-    }
-
-    #[cfg(feature = "observe")]
-    pub(crate) fn asked_model(&self) -> Option<&str> {
-        self.0.asked_model.get().map(|name| &**name)
-    }
-
-    /// Asks for the host that the request goes to.
-    #[cfg(feature = "observe")]
-    pub(crate) fn look_for_host(&self) {
-        self.0.looks_for_host.store(true, Ordering::Relaxed);
-    }
-
-    /// Notes where the request goes, if that was asked for.
-    #[cfg(feature = "rewrite")]
-    pub(crate) fn set_upstream(&self, uri: &Uri) {
-        #[cfg(feature = "observe")]
-        if self.0.looks_for_host.load(Ordering::Relaxed) {
-            let _ = self.0.upstream.set(Box::new(uri.clone()));
-        }
-        let _ = uri;
-    }
-
-    /// Host and port that the request goes to.
-    #[cfg(feature = "observe")]
-    pub(crate) fn upstream(&self) -> Option<(&str, u16)> {
-        let noted = self.0.upstream.get().map(|uri| &**uri);
-        // Without a gateway it goes on as it arrived.
-        let goes_on = self.route().is_none() && self.rejection().is_none();
-        let inbound = || self.inbound().filter(|_| goes_on);
-        let uri = noted.or_else(inbound)?;
-        let usual = if uri.scheme_str() == Some("http") {
-            80
-        } else {
-            443
-        };
-        Some((uri.host()?, uri.port_u16().unwrap_or(usual)))
-    }
-
-    /// Notes AWS's id of an answer that does not go to the client.
-    #[cfg(feature = "sign")]
-    pub(crate) fn set_upstream_id(&self, id: &HeaderValue) {
-        let _ = self.0.upstream_id.set(Box::new(id.clone()));
-    }
-
-    #[cfg(feature = "observe")]
-    pub(crate) fn upstream_id(&self) -> Option<&HeaderValue> {
-        #[cfg(feature = "sign")]
-        return self.0.upstream_id.get().map(|id| &**id);
-        #[cfg(not(feature = "sign"))]
-        None
-    }
-
-    /// Asks for the beginning of the body, up to so many bytes.
-    #[cfg(feature = "observe")]
-    pub(crate) fn take_body(&self, limit: usize) {
-        let _ = self.0.taken.set(Box::new(Taken::new(limit)));
-    }
-
-    #[cfg(feature = "observe")]
-    pub(crate) fn taken(&self) -> Option<&Taken> {
-        self.0.taken.get().map(|taken| &**taken)
     }
 
     #[cfg(any(feature = "rewrite", feature = "observe", feature = "compat"))]

@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::Context;
+
 #[derive(Debug)]
 pub(crate) struct Taken {
     limit: usize,
@@ -16,6 +18,17 @@ pub(crate) struct Beginning {
     pub(crate) is_cut: bool,
     /// The body has ended.
     pub(crate) is_ended: bool,
+}
+
+impl Context {
+    /// Asks for the beginning of the body, up to so many bytes.
+    pub(crate) fn take_body(&self, limit: usize) {
+        let _ = self.0.taken.set(Box::new(Taken::new(limit)));
+    }
+
+    pub(crate) fn taken(&self) -> Option<&Taken> {
+        self.0.taken.get().map(|taken| &**taken)
+    }
 }
 
 impl Taken {
