@@ -349,7 +349,6 @@ impl Context {
     #[cfg(feature = "sign")]
     pub(crate) fn set_conversation(&self) {
         self.0.is_conversation.store(true, Ordering::Relaxed);
-        self.set_request_size(0);
     }
 
     #[cfg(all(feature = "sign", feature = "upstream"))]

@@ -47,6 +47,7 @@ impl<B> SignedBody<B> {
 
     /// The caller's own, whose bytes are counted.
     pub(super) fn counted(body: B, facts: Context) -> Self {
+        facts.set_request_size(0);
         let facts = Some(facts);
         let kind = Kind::Untouched { body, facts };
         Self { kind }

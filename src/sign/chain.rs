@@ -212,7 +212,7 @@ impl Fault {
             Self::Nested => invalid("a signed message carries a signed message".into()),
             Self::Mixed => invalid("signed messages come between others that are not".into()),
             Self::Broken(cause) => CollectError::Broken(cause).refusal(0),
-            Self::Sign(error) => super::layer::cannot_sign(&error),
+            Self::Sign(error) => super::settings::cannot_sign(&error),
         }
     }
 }

@@ -6,13 +6,18 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context as Task, Poll, ready};
 
 use bytes::Bytes;
-use http::Uri;
+use http::{Request, Response, Uri};
 use http_body::{Body, Frame};
+use tower_service::Service;
 
+use super::body::SignedBody;
 use super::chain::{Chain, Fault, Step};
-use super::layer::Settings;
+use super::future::Unsigned;
+use super::judge::Signed;
+use super::settings::Settings;
 use crate::body::BoxError;
 use crate::context::Context;
+use crate::credentials::Credentials;
 use crate::reject::Rejection;
 
 /// Where a conversation leaves word of what is wrong with the client's side of it.
@@ -36,6 +41,7 @@ impl Conversation {
         facts: &Context,
         verdict: &Verdict,
     ) -> Self {
+        facts.set_request_size(0);
         Self {
             chain,
             settings: Arc::clone(settings),
@@ -89,6 +95,47 @@ impl Conversation {
             return Poll::Ready(Some(Err(rejection.into())));
         }
     }
+}
+
+impl<S> Unsigned<S> {
+    /// Signs the head and calls inward, with a body whose messages are signed as they come.
+    pub(super) fn converse<B, R>(
+        mut self,
+        settings: &Arc<Settings>,
+        signed: &mut Signed,
+        body: B,
+        credentials: &Credentials,
+    ) -> Result<(S::Future, Verdict), (Rejection, B)>
+    where
+        S: Service<Request<SignedBody<B>>, Response = Response<R>>,
+    {
+        let head = &mut self.head;
+        let time = settings.time(Some(&head.uri));
+        let facts = signed
+            .facts
+            .get_or_insert_with(|| Context::of(&mut head.extensions));
+        let facts = facts.clone();
+        let signer = match settings.prove_stream(&facts, head, credentials, time) {
+            Ok(signer) => signer,
+            Err(rejection) => return Err((rejection, body)),
+        };
+        let dated = signer.is_some().then_some(time);
+        signed.sent(self.manner.dialect, &head.uri, dated);
+        let chain = Chain::new(signer, settings.message_limit);
+        let verdict = Verdict::default();
+        let conversation = Conversation::new(chain, settings, &head.uri, &facts, &verdict);
+        let body = SignedBody::chained(body, conversation);
+        let future = self.ready.call(Request::from_parts(self.head, body));
+        Ok((future, verdict))
+    }
+}
+
+/// Whether the upstream has refused a conversation by itself, whatever became of the client's side.
+pub(super) fn is_the_upstreams<R, E>(polled: &Poll<Result<Response<R>, E>>) -> bool {
+    let Poll::Ready(Ok(response)) = polled else {
+        return false;
+    };
+    !response.status().is_success() && response.extensions().get::<Rejection>().is_none()
 }
 
 /// Notes what the client has sent of a body that has no end in sight.

@@ -15,12 +15,11 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::body::SignedBody;
-use super::chain::Chain;
-use super::conversation::{Conversation, Verdict};
+use super::conversation::{Verdict, is_the_upstreams};
 use super::headers::{Plain, state_length};
 use super::judge::{Signed, may_blame_us, noted};
-use super::layer::Settings;
 use super::reading::{BodyHash, First, Reading, first};
+use super::settings::Settings;
 use crate::body::{BoxError, Buffered, CollectError, ResponseBody};
 use crate::context::Context;
 use crate::credentials::{Credentials, Later};
@@ -66,39 +65,6 @@ pub(super) struct Unsigned<S> {
     pub(super) ready: S,
     /// Lent to the provider of the credentials while it is asked.
     pub(super) head: Parts,
-}
-
-impl<S> Unsigned<S> {
-    /// Signs the head and calls inward, with a body whose messages are signed as they come.
-    fn converse<B, R>(
-        mut self,
-        settings: &Arc<Settings>,
-        signed: &mut Signed,
-        body: B,
-        credentials: &Credentials,
-    ) -> Result<State<S::Future, B>, (Rejection, B)>
-    where
-        S: Service<Request<SignedBody<B>>, Response = Response<R>>,
-    {
-        let head = &mut self.head;
-        let time = settings.time(Some(&head.uri));
-        let facts = signed
-            .facts
-            .get_or_insert_with(|| Context::of(&mut head.extensions));
-        let facts = facts.clone();
-        let signer = match settings.prove_stream(&facts, head, credentials, time) {
-            Ok(signer) => signer,
-            Err(rejection) => return Err((rejection, body)),
-        };
-        let dated = signer.is_some().then_some(time);
-        signed.sent(self.manner, &head.uri, dated);
-        let chain = Chain::new(signer, settings.message_limit);
-        let verdict = Verdict::default();
-        let conversation = Conversation::new(chain, settings, &head.uri, &facts, &verdict);
-        let body = SignedBody::chained(body, conversation);
-        let future = self.ready.call(Request::from_parts(self.head, body));
-        Ok(State::Conversing { future, verdict })
-    }
 }
 
 impl<S, B, F> ResponseFuture<S, B, F> {
@@ -170,10 +136,10 @@ impl<S, B, F> ResponseFuture<S, B, F> {
         let mut signed = Signed::new(Some(facts));
         let manner = unsigned.manner;
         match unsigned.converse(settings, &mut signed, body, credentials) {
-            Ok(state) => Self {
+            Ok((future, verdict)) => Self {
                 settings: Some(Arc::clone(settings)),
                 signed,
-                ..Self::new(None, None, state)
+                ..Self::new(None, None, State::Conversing { future, verdict })
             },
             Err((rejection, body)) => Self::refused(signed.facts, rejection, manner, body),
         }
@@ -256,10 +222,13 @@ impl<S, B, F> FutureProj<'_, S, B, F> {
             Ok(credentials) => unsigned.converse(settings, self.signed, body, &credentials),
             Err(rejection) => Err((rejection, body)),
         };
-        let state = begun.unwrap_or_else(|(rejection, body)| {
-            self.body.set(Some(body));
-            State::refusing(self.signed.facts.as_ref(), rejection, manner)
-        });
+        let state = match begun {
+            Ok((future, verdict)) => State::Conversing { future, verdict },
+            Err((rejection, body)) => {
+                self.body.set(Some(body));
+                State::refusing(self.signed.facts.as_ref(), rejection, manner)
+            }
+        };
         self.state.set(state);
     }
 
@@ -398,14 +367,6 @@ where
             }
         }
     }
-}
-
-/// Whether the upstream has refused a conversation by itself, whatever became of the client's side.
-fn is_the_upstreams<R, E>(polled: &Poll<Result<Response<R>, E>>) -> bool {
-    let Poll::Ready(Ok(response)) = polled else {
-        return false;
-    };
-    !response.status().is_success() && response.extensions().get::<Rejection>().is_none()
 }
 
 impl<S, B, F> fmt::Debug for ResponseFuture<S, B, F> {

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use http::{Response, StatusCode, Uri};
 
-use super::layer::Settings;
+use super::settings::Settings;
 use super::skew::Dated;
 use crate::body::ResponseBody;
 use crate::context::Context;

@@ -6,11 +6,9 @@ use std::task::{Context as Task, Poll};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::{
-    AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING,
-};
+use http::header::HeaderName;
 use http::request::Parts;
-use http::{Method, Request, Response, Uri};
+use http::{Request, Response};
 use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -18,20 +16,14 @@ use tower_service::Service;
 use super::body::SignedBody;
 use super::future::{ResponseFuture, Unsigned};
 use super::headers::{self, Plain};
-use super::reading::BodyHash;
-use super::scope::Scope;
-use super::sigv4::{
-    EventStreamSigner, KeyPair, SignError, SignedHeaders, Signer, SigningParams, send_api_key,
-};
+use super::settings::{Plan, Settings};
+use super::sigv4::{SignedHeaders, Signer};
 use super::skew::Skew;
-use crate::body::{BoxError, Buffered, DEFAULT_LIMIT, ResponseBody, check_encoding};
-use crate::context::{Context, KeyChoice, Policy, Stage};
-use crate::credentials::{Credentials, DynProvideCredentials, ProvideCredentials};
-#[cfg(feature = "rewrite")]
-use crate::forward::keep_forwarded;
+use crate::body::{BoxError, DEFAULT_LIMIT, ResponseBody};
+use crate::context::{Context, Policy, Stage};
+use crate::credentials::{DynProvideCredentials, ProvideCredentials};
 use crate::per_thread::PerThread;
-use crate::reject::{Manner, Rejection, RejectionKind};
-use crate::route::{Operation, Surface, host_value};
+use crate::reject::Manner;
 
 /// Signs requests to Bedrock. See the [module docs](super).
 #[derive(Clone)]
@@ -40,24 +32,6 @@ pub struct SigV4SigningLayer {
     pub(super) provider: Arc<dyn DynProvideCredentials>,
     /// All alike: a request counts its reference to one that other threads do not count.
     settings: Arc<PerThread<Arc<Settings>>>,
-}
-
-/// In cache lines of its own, for its reference count is written to by one thread only.
-#[derive(Clone)]
-#[repr(align(128))]
-pub(super) struct Settings {
-    pub(super) body_limit: usize,
-    pub(super) body_grace: Duration,
-    pub(super) message_limit: usize,
-    /// What the provider always gives, if that is so: then it is not asked.
-    pub(super) credentials: Option<Credentials>,
-    region: Option<Box<str>>,
-    service: Option<Box<str>>,
-    policy: Policy,
-    signer: Signer,
-    forwarded: Vec<HeaderName>,
-    pub(super) clock: fn() -> SystemTime,
-    pub(super) skew: Option<Skew>,
 }
 
 impl SigV4SigningLayer {
@@ -340,157 +314,5 @@ impl<S> SigV4Signing<S> {
                 ResponseFuture::asking_to_converse(settings, facts, unsigned(lent), body, answer)
             }
         }
-    }
-}
-
-enum Plan {
-    /// The client's own credentials travel on, and the body with them.
-    Pass { converses: bool },
-    /// We sign: the body, or its messages.
-    Sign { converses: bool },
-}
-
-impl Settings {
-    /// Everything that can be decided from the head.
-    fn prepare(&self, context: &Context, head: &mut Parts) -> Result<Plan, Rejection> {
-        const ME: &str = "SigV4SigningLayer";
-        let proof = head
-            .headers
-            .get(AUTHORIZATION)
-            .filter(|value| value.is_sensitive());
-        let is_signed = |proof: &HeaderValue| proof.as_bytes().starts_with(b"AWS4-HMAC-SHA256");
-        // A plain request passes without a note of it: then the proof alone tells.
-        if context.is_new() && proof.is_some_and(is_signed) {
-            return Err(Rejection::twice(ME));
-        }
-        if head.uri.authority().is_none() {
-            return Err(Rejection::misordered("BedrockPathRewriteLayer", ME));
-        }
-        add_host(head);
-        let converses = head.method == Method::POST
-            && operation(context, head) == Operation::InvokeModelWithBidirectionalStream;
-        if converses {
-            context.set_conversation();
-        }
-        if let KeyChoice::Client(_) = context.choose_key(head, &self.policy)? {
-            return Ok(Plan::Pass { converses });
-        }
-        check_encoding(&head.headers)?;
-        #[cfg(feature = "rewrite")]
-        if context.has_passed(Stage::Rewrite) {
-            keep_forwarded(&mut head.headers, &self.forwarded);
-            return Ok(Plan::Sign { converses });
-        }
-        headers::remove_stale(&mut head.headers);
-        Ok(Plan::Sign { converses })
-    }
-
-    /// The time to sign a request to `uri` with.
-    pub(super) fn time(&self, uri: Option<&Uri>) -> SystemTime {
-        let now = (self.clock)();
-        match (&self.skew, uri.and_then(Uri::authority)) {
-            (Some(skew), Some(authority)) => skew.corrected(now, authority),
-            _ => now,
-        }
-    }
-
-    /// Writes the proof into a head whose body is known. Gives the time that it is dated with, if
-    /// it is.
-    pub(super) fn prove(
-        &self,
-        facts: Option<&Context>,
-        head: &mut Parts,
-        (body, hash): (&Buffered, &BodyHash),
-        credentials: &Credentials,
-        time: SystemTime,
-    ) -> Result<Option<SystemTime>, Rejection> {
-        if let Some(context) = facts {
-            context.set_credentials_id(credentials.shared_id());
-        }
-        let keys = match KeyPair::of(credentials) {
-            Ok(keys) => keys,
-            Err(key) => {
-                add_host(head);
-                send_api_key(&mut head.headers, key).map_err(|error| cannot_sign(&error))?;
-                return Ok(None);
-            }
-        };
-        let mut begun = self.signer.begin(time);
-        let payload = hash.finish(body);
-        let scope = self.scope(facts, &head.uri)?;
-        let params =
-            SigningParams::new(credentials, scope.region, time).with_service(scope.service);
-        let target = (&head.method, &head.uri);
-        begun
-            .sign(target, &mut head.headers, &payload, keys, &params)
-            .map_err(|error| cannot_sign(&error))?;
-        Ok(Some(time))
-    }
-
-    /// [`prove`](Self::prove), where the body is one side of a conversation. Gives the signer of its
-    /// messages too, if they are to be signed.
-    pub(super) fn prove_stream(
-        &self,
-        facts: &Context,
-        head: &mut Parts,
-        credentials: &Credentials,
-        time: SystemTime,
-    ) -> Result<Option<EventStreamSigner>, Rejection> {
-        facts.set_credentials_id(credentials.shared_id());
-        // What they say of is not the body that is sent.
-        head.headers.remove(CONTENT_LENGTH);
-        head.headers.remove(TRANSFER_ENCODING);
-        if let Err(key) = KeyPair::of(credentials) {
-            add_host(head);
-            send_api_key(&mut head.headers, key).map_err(|error| cannot_sign(&error))?;
-            return Ok(None);
-        }
-        let scope = self.scope(Some(facts), &head.uri)?;
-        let params =
-            SigningParams::new(credentials, scope.region, time).with_service(scope.service);
-        self.signer
-            .sign_event_stream(&head.method, &head.uri, &mut head.headers, &params)
-            .map(Some)
-            .map_err(|error| cannot_sign(&error))
-    }
-
-    #[inline]
-    fn scope<'a>(
-        &'a self,
-        facts: Option<&'a Context>,
-        uri: &'a Uri,
-    ) -> Result<Scope<'a>, Rejection> {
-        let (region, service) = (self.region.as_deref(), self.service.as_deref());
-        Scope::of(facts, uri, region, service).ok_or_else(|| {
-            Rejection::new(
-                RejectionKind::StackMisordered,
-                "StackMisordered: put BedrockPathRewriteLayer outside of SigV4SigningLayer, or give that a region by with_region: this host tells none",
-            )
-        })
-    }
-}
-
-#[cold]
-pub(super) fn cannot_sign(error: &SignError) -> Rejection {
-    let kind = match error.is_request() {
-        true => RejectionKind::InvalidBody,
-        false => RejectionKind::UpstreamAuth,
-    };
-    Rejection::new(kind, error.to_string())
-}
-
-fn add_host(head: &mut Parts) {
-    if !head.headers.contains_key(HOST)
-        && let Some(host) = host_value(&head.uri)
-    {
-        head.headers.insert(HOST, host);
-    }
-}
-
-/// From the route if there is one, else from the URL.
-fn operation(context: &Context, head: &Parts) -> Operation {
-    match context.route().map(|route| route.surface()) {
-        Some(Surface::Native { operation, .. }) => operation,
-        _ => Operation::parse(head.uri.path().trim_start_matches('/')).0,
     }
 }

@@ -146,6 +146,7 @@ mod layer;
 mod mismatch;
 mod reading;
 mod scope;
+mod settings;
 mod sigv4;
 mod skew;
 

@@ -6,7 +6,7 @@ use std::task::{Context as Task, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
-use super::layer::Settings;
+use super::settings::Settings;
 use super::sigv4::{PayloadHash, PayloadHasher};
 use crate::body::{BoxError, Buffered, CollectError, Collector};
 use crate::context::Context;
