@@ -82,8 +82,7 @@
 //! | `full` | everything | |
 //!
 //! # Not supported
-//! `InvokeModelWithBidirectionalStream`, OpenAI's APIs other than chat completions, caching, limits
-//! and retries.
+//! OpenAI's APIs other than chat completions, caching, limits and retries.
 //!
 //! # Limits of the server before it
 //! What hyper itself refuses never reaches a layer, so it has no envelope, no log id and no

@@ -18,6 +18,8 @@
 //! 6. If AWS rejects them for the time they were used at, its clock is taken from the `Date` of
 //!    the answer, and the next attempt is dated by it
 //!    ([`with_clock_skew_correction`](SigV4SigningLayer::with_clock_skew_correction)).
+//! 7. `POST /model/{id}/invoke-with-bidirectional-stream` is a conversation: its body is never held,
+//!    its messages are signed one by one, see [below](#bidirectional-streams).
 //!
 //! # What is signed
 //! The request as it leaves this layer: method, path, query, the headers of
@@ -46,6 +48,46 @@
 //! [`aws_sigv4`], and nothing is kept of them; every signature is the same as its. A request whose
 //! route is known costs five SHA-256 blocks beside those of its body, and no allocation.
 //!
+//! # Bidirectional streams
+//! In `InvokeModelWithBidirectionalStream` both sides speak at the same time, for up to eight
+//! minutes, and each message of the client's is the payload of another that has its signature,
+//! over that of the one before. The chain begins with the signature of the head, which has
+//! `STREAMING-AWS4-HMAC-SHA256-EVENTS` in place of the body's hash and in `x-amz-content-sha256`:
+//! so AWS documents it, and its SDKs for Java, Kotlin, C++ and Python send it. (That for Rust signs
+//! the hash of an empty body and sends no such header; with it, nobody has to guess what was
+//! signed.)
+//!
+//! The client may sign its messages with keys of its own, which nobody checks, as SDKs do that are
+//! given some; then each is unwrapped: headers that are just `:date` and `:chunk-signature`, and a
+//! message for a payload. Or it sends them bare, as SDKs do with a bearer token. Either way they are
+//! wrapped and signed anew, dated by the clock at which each goes out, with the credentials that the
+//! conversation began with. Their end is the client's own empty message, or the end of its body;
+//! what comes after that message is not read. With a Bedrock API key they go out bare.
+//!
+//! A message goes on as soon as it is complete. One is held at a time, of at most
+//! [`with_message_limit`](SigV4SigningLayer::with_message_limit) (2 MiB) with what it is wrapped in,
+//! and the next is asked for when it has been taken. One of more than 4 KiB is not copied but to
+//! join it, if it came in pieces. The limits for other bodies, of size and time, are not for these,
+//! and `content-length` is removed. Where the client has signed itself, or sent an API key of its
+//! own, its bytes pass as they come. The upstream must speak HTTP/2
+//! (`UpstreamLayer` asks for it); the client may use HTTP/1.1.
+//!
+//! What is no conversation ends it. The body inward fails, so that a client resets the stream and
+//! the upstream never sees an end that looks good. The caller is refused, if there is no answer
+//! yet, and else finds the answer broken off; the record says `refused`, and why:
+//!
+//! | what | refusal |
+//! |---|---|
+//! | a checksum that does not match, impossible lengths (0, 15, headers beyond the end), headers that cannot be read | 400 (4000) |
+//! | the body ends in the middle of a message | 400 (4000) |
+//! | the body fails: the client has left, most likely | 400 (4000); in the record `client_disconnect`, once there is an answer |
+//! | bare messages between signed ones, or signed between bare ones, an end included | 400 (4000) |
+//! | a signed message that carries something else than one message, or again a signed one | 400 (4000) |
+//! | a message over the limit, by its first 12 bytes; headers over 128 KiB | 413 (4013) |
+//! | a clock outside of the years 1970 to 9999 | 502 (2049) |
+//!
+//! An answer that is an error passes, however much of the client's side is still to come.
+//!
 //! # If AWS does not agree
 //! [`explain_mismatch`] takes the request as it was sent and the text of AWS's 403, and says in
 //! one line what differs.
@@ -53,7 +95,7 @@
 //! # Refusal
 //! 400 without credentials (code 2044), with an unknown alias (2040), with a body that broke off
 //! or came too slowly (4000: less than 500 bytes per second after 20 seconds); 413 (4013); 415
-//! (4015); 501 (4001) for `InvokeModelWithBidirectionalStream`.
+//! (4015).
 //!
 //! # Order
 //! Innermost, but for the client: what is signed must be what is sent. A retry goes outside, so

@@ -18,11 +18,17 @@ use super::{UpstreamError, tls};
 use crate::body::UpstreamBody;
 use crate::context::Context;
 use crate::error::ConfigError;
+use crate::route::Operation;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 /// How often, and how long, an HTTP/2 connection with requests on it is asked whether it lives.
 const PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
+
+/// Of an answer over HTTP/2, so much may lie here that nobody has read yet.
+const WINDOW: u32 = 64 * 1024;
+/// As many answers on one connection may lie so without holding up the others.
+const STREAMS: u32 = 256;
 
 pub(super) type Client = legacy::Client<Connector, UpstreamBody>;
 
@@ -34,6 +40,10 @@ pub(super) type Client = legacy::Client<Connector, UpstreamBody>;
 ///
 /// Requests go out as HTTP/1.1, those whose version is HTTP/2 over HTTP/2: by prior knowledge to
 /// `http://`, by ALPN to `https://`. The URI must be absolute; `Host` stays as it is set.
+///
+/// Bidirectional streams have a connection each, as they have in the AWS SDK for JavaScript: no
+/// limit of the upstream's on streams per connection makes one wait for another, and the connection
+/// ends with the answer, even if the upstream never reads the rest of what was sent.
 ///
 /// # Resending
 /// An idle connection may be closed by the upstream at the very moment at which a request is sent
@@ -208,6 +218,9 @@ pub(super) struct Pools {
     http2: Client,
     /// In plain text, which has no ALPN.
     prior_knowledge: Client,
+    /// Both for bidirectional streams, of which each has a connection of its own.
+    conversation: Client,
+    plain_conversation: Client,
 }
 
 impl Pools {
@@ -219,28 +232,40 @@ impl Pools {
             .pool_idle_timeout(settings.pool_idle_timeout)
             .pool_max_idle_per_host(settings.max_idle_per_host)
             .http2_keep_alive_interval(PING.0)
-            .http2_keep_alive_timeout(PING.1);
+            .http2_keep_alive_timeout(PING.1)
+            .http2_initial_stream_window_size(WINDOW)
+            .http2_initial_connection_window_size(STREAMS * WINDOW);
         let connector = |protocols: &[&[u8]]| {
             let tls = tls::config(&settings.roots, protocols)
                 .inspect_err(|error| tracing::error!(%error, "no TLS"));
             Connector::new(tls.ok(), settings.endpoint.clone())
         };
         let http1 = connector(&[b"http/1.1"]);
+        let http2 = connector(&[b"h2", b"http/1.1"]);
+        let mut alone = builder.clone();
+        alone
+            .pool_max_idle_per_host(0)
+            .http2_initial_connection_window_size(WINDOW);
         Self {
-            http2: builder.build(connector(&[b"h2", b"http/1.1"])),
+            http2: builder.build(http2.clone()),
             http1: builder.build(http1.clone()),
-            prior_knowledge: builder.http2_only(true).build(http1),
+            prior_knowledge: builder.http2_only(true).build(http1.clone()),
+            conversation: alone.build(http2.leashed()),
+            plain_conversation: alone.http2_only(true).build(http1.leashed()),
         }
     }
 
     /// The client for a request of this version to this URI.
     pub(super) fn client(&self, version: Version, uri: &Uri) -> &Client {
         if version != Version::HTTP_2 {
-            &self.http1
-        } else if uri.scheme() == Some(&Scheme::HTTPS) {
-            &self.http2
-        } else {
-            &self.prior_knowledge
+            return &self.http1;
+        }
+        let is_https = uri.scheme() == Some(&Scheme::HTTPS);
+        match (Operation::is_bidirectional(uri.path()), is_https) {
+            (false, true) => &self.http2,
+            (false, false) => &self.prior_knowledge,
+            (true, true) => &self.conversation,
+            (true, false) => &self.plain_conversation,
         }
     }
 }

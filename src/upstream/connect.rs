@@ -3,9 +3,9 @@
 use std::future::{Future, ready};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::Uri;
@@ -32,6 +32,7 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 pub(super) struct Connector {
     https: Option<HttpsConnector<HttpConnector>>,
     endpoint: Option<Uri>,
+    is_leashed: bool,
 }
 
 impl Connector {
@@ -41,7 +42,17 @@ impl Connector {
         http.set_nodelay(true);
         http.set_keepalive(Some(KEEPALIVE));
         let https = tls.map(|tls| HttpsConnector::from((http, tls)));
-        Self { https, endpoint }
+        Self {
+            https,
+            endpoint,
+            is_leashed: false,
+        }
+    }
+
+    /// Connections that end with the one answer that comes over them.
+    pub(super) fn leashed(mut self) -> Self {
+        self.is_leashed = true;
+        self
     }
 }
 
@@ -67,11 +78,13 @@ impl Service<Uri> for Connector {
             return Box::pin(ready(Err(Fault::Tls.into())));
         };
         let connecting = https.call(target);
+        let stop = self.is_leashed.then(Arc::default);
         Box::pin(async move {
             match tokio::time::timeout(LONGEST, connecting).await {
                 Ok(Ok(stream)) => Ok(TokioIo::new(Counted {
                     stream: TokioIo::new(stream),
                     received: Arc::default(),
+                    stop,
                 })),
                 Ok(Err(error)) => {
                     // What goes wrong before the handshake comes as another type.
@@ -93,6 +106,7 @@ impl Service<Uri> for Connector {
 pub(super) struct Counted {
     stream: TokioIo<MaybeHttpsStream<TokioIo<TcpStream>>>,
     received: Arc<Received>,
+    stop: Option<Arc<Stop>>,
 }
 
 #[derive(Debug, Default)]
@@ -116,6 +130,7 @@ impl Connection for Counted {
     fn connected(&self) -> Connected {
         self.stream.inner().connected().extra(Wire {
             received: Arc::clone(&self.received),
+            stop: self.stop.clone(),
             before: None,
         })
     }
@@ -127,6 +142,9 @@ impl AsyncRead for Counted {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.stop.as_ref().is_some_and(|stop| stop.is_due(cx)) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         let filled = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         if let Some(bytes) = buf.filled().get(filled..) {
@@ -170,6 +188,7 @@ impl AsyncWrite for Counted {
 #[derive(Debug)]
 pub(super) struct Wire {
     received: Arc<Received>,
+    stop: Option<Arc<Stop>>,
     /// Bytes received before the request was sent. `None` in the connection's own copy.
     before: Option<u64>,
 }
@@ -180,6 +199,7 @@ impl Clone for Wire {
     fn clone(&self) -> Self {
         Self {
             received: Arc::clone(&self.received),
+            stop: self.stop.clone(),
             before: self.before.or_else(|| Some(self.received())),
         }
     }
@@ -197,7 +217,48 @@ impl Wire {
         self.received.is_http2.load(Ordering::Relaxed)
     }
 
+    /// What the answer holds the connection by, if that is to end with it.
+    pub(super) fn leash(self) -> Option<Leash> {
+        self.stop.map(Leash)
+    }
+
     fn received(&self) -> u64 {
         self.received.bytes.load(Ordering::Relaxed)
+    }
+}
+
+/// Word that a connection is not wanted any longer.
+#[derive(Debug, Default)]
+struct Stop(Mutex<(bool, Option<Waker>)>);
+
+impl Stop {
+    /// Whether it has come; if not, the task is woken when it does.
+    fn is_due(&self, cx: &Context<'_>) -> bool {
+        let mut stop = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (is_due, waker) = &mut *stop;
+        match waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => *waker = Some(cx.waker().clone()),
+        }
+        *is_due
+    }
+}
+
+/// Ends its connection when it is dropped.
+///
+/// A stream whose upload waits for the upstream to read on would outlive the client otherwise:
+/// hyper does not look at the body then.
+#[derive(Debug)]
+pub(super) struct Leash(Arc<Stop>);
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        let mut stop = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        stop.0 = true;
+        let waker = stop.1.take();
+        drop(stop);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 }

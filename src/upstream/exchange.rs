@@ -16,7 +16,7 @@ use pin_project_lite::pin_project;
 
 use super::UpstreamError;
 use super::client::Pools;
-use super::connect::Wire;
+use super::connect::{Leash, Wire};
 use super::deadline::Deadline;
 use super::error::{Fault, causes};
 use crate::body::UpstreamBody;
@@ -109,8 +109,11 @@ impl Future for UpstreamFuture {
         loop {
             match Pin::new(&mut *this.response).poll(cx) {
                 Poll::Ready(Ok(mut response)) => {
-                    response.extensions_mut().remove::<Wire>();
-                    return Poll::Ready(Ok(response.map(UpstreamResponse::new)));
+                    let wire = response.extensions_mut().remove::<Wire>();
+                    let leash = wire.and_then(Wire::leash);
+                    return Poll::Ready(
+                        Ok(response.map(|body| UpstreamResponse::new(body, leash))),
+                    );
                 }
                 Poll::Ready(Err(error)) => {
                     let wire = wire(&this.captured.connection_metadata());
@@ -169,11 +172,15 @@ fn fault(error: &legacy::Error, version: Version, wire: Option<&Wire>) -> Fault 
 pub struct UpstreamResponse {
     /// `None` is the empty body of `Default`.
     body: Option<Incoming>,
+    _leash: Option<Leash>,
 }
 
 impl UpstreamResponse {
-    fn new(body: Incoming) -> Self {
-        Self { body: Some(body) }
+    fn new(body: Incoming, leash: Option<Leash>) -> Self {
+        Self {
+            body: Some(body),
+            _leash: leash,
+        }
     }
 }
 

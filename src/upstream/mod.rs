@@ -14,8 +14,14 @@
 //! 3. A response that is not one (101 or another 1xx) becomes 502. Any other status passes;
 //!    redirects are not followed.
 //! 4. The request goes out as HTTP/1.1, whatever it came in as: a client library would refuse an
-//!    HTTP/2 request on an HTTP/1.1 connection, and would pass HTTP/1.0 on. Only a client's
-//!    signature that covers `:authority` needs HTTP/2 and gets it.
+//!    HTTP/2 request on an HTTP/1.1 connection, and would pass HTTP/1.0 on. Only a bidirectional
+//!    stream and a client's signature that covers `:authority` need HTTP/2 and get it; an upstream
+//!    that does not speak it is answered for with 502.
+//! 5. In a bidirectional stream (`InvokeModelWithBidirectionalStream`) one side may be silent for
+//!    minutes while the other speaks. There the 60 seconds are of both together: only if nothing
+//!    was sent either since the answer fell silent does it end. That is looked at when the time is
+//!    up, so it may take twice as long. What is sent is counted by `SigV4SigningLayer`; without
+//!    it, silence has no limit there.
 //!
 //! The text that the caller reads names neither hosts nor addresses; the cause is in
 //! [`Rejection::internal`](crate::Rejection::internal) and in the log.
@@ -51,7 +57,8 @@
 //!
 //! # Cancellation
 //! A dropped future drops the inner one; a dropped body drops the inner body. With the ready-made
-//! client both close the HTTP/1.1 connection, and reset the stream of an HTTP/2 one.
+//! client both close the HTTP/1.1 connection, reset the stream of an HTTP/2 one, and close the
+//! connection of a bidirectional stream, which has one of its own.
 //!
 //! # Limitations
 //! The request body is in the hands of the inner service. When that fails it is dropped, not read

@@ -127,3 +127,38 @@ fn begins_with_the_signature_of_the_request() {
         same.sign(b"m", at(1)).unwrap()
     );
 }
+
+/// The head of a stream says what its body is, and is signed over that.
+#[test]
+fn the_head_of_a_stream() {
+    let signer = Signer::new();
+    let pair = Credentials::new(ID, SECRET).unwrap();
+    let key = Credentials::api_key("key").unwrap();
+    let uri = "https://h.test/model/m/invoke-with-bidirectional-stream";
+    let uri = uri.parse::<http::Uri>().unwrap();
+    let sign = |credentials, uri: &http::Uri, time| {
+        let mut headers = HeaderMap::new();
+        let params = SigningParams::new(credentials, "us-east-1", at(time));
+        let begun = signer.sign_event_stream(&http::Method::POST, uri, &mut headers, &params);
+        begun.map(|stream| (stream, headers))
+    };
+    let (mut stream, headers) = sign(&pair, &uri, 1_767_225_590).unwrap();
+    assert_eq!(
+        headers["x-amz-content-sha256"],
+        "STREAMING-AWS4-HMAC-SHA256-EVENTS"
+    );
+    assert_eq!(headers["host"], "h.test");
+    let authorization = headers["authorization"].to_str().unwrap();
+    assert!(authorization.contains("SignedHeaders=host;x-amz-content-sha256;x-amz-date,"));
+    let params = SigningParams::new(&pair, "us-east-1", at(0));
+    let mut same = EventStreamSigner::new(&signer, &headers, &params).unwrap();
+    assert_eq!(
+        stream.sign(b"m", at(1)).unwrap(),
+        same.sign(b"m", at(1)).unwrap()
+    );
+
+    assert!(sign(&key, &uri, 0).unwrap_err().is_request());
+    assert!(!sign(&pair, &uri, 1 << 40).unwrap_err().is_request());
+    assert!(sign(&pair, &"h.test".parse().unwrap(), 0).is_err());
+    assert!(sign(&pair, &"/model/m".parse().unwrap(), 0).is_err());
+}
