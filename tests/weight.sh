@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What the crate weighs for those who depend on it: the crates of each feature, and with `--build` the time of a build
-# from nothing beside that of `aws-sdk-bedrockruntime`, each with its default features. Fails where a goal is missed.
+# from nothing beside that of `aws-sdk-bedrockruntime`, each with its default features. Fails where a goal
+# is missed, or where the documentation of the crate tells other numbers.
 #
 #   tests/weight.sh [--build [ROUNDS]]
 #
@@ -24,14 +25,27 @@ crates() {
     cargo tree --edges normal --prefix none --format '{p}' "$@" | sed 's, (\*)$,,; /^tower-bedrock /d' | sort -u | wc -l
 }
 
+# told CRATES PATTERN: whether the crate's documentation says so.
+told() {
+    grep -qE "^//! .*$2" src/lib.rs && return
+    echo "src/lib.rs does not say that it is $1: nothing there is like $2"
+    missed=1
+}
+
 count() {
-    local feature
+    local feature number
     for feature in $(sed -n '/^\[features\]/,/^$/s/^\([a-z]\+\) = .*/\1/p' Cargo.toml); do
         [ "$feature" != default ] || continue
-        printf '%-9s %3d crates\n' "$feature" "$(crates --no-default-features --features "$feature")"
+        number=$(crates --no-default-features --features "$feature")
+        printf '%-9s %3d crates\n' "$feature" "$number"
+        told "$number" "\`$feature\`.* \\| $number \\|\$"
     done
-    printf '%-9s %3d crates\n' "(none)" "$(crates --no-default-features)"
-    goal "crates of the default features" "$(crates)" "$most_crates"
+    number=$(crates --no-default-features)
+    printf '%-9s %3d crates\n' "(none)" "$number"
+    told "$number" "$number are always there"
+    number=$(crates)
+    told "$number" "$number crates in all"
+    goal "crates of the default features" "$number" "$most_crates"
 }
 
 # consumer NAME DEPENDENCY: a crate that depends on this and nothing else, its dependencies fetched.
