@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What the crate weighs for those who depend on it: the crates of each feature, and with `--build` the time of a build
-# from nothing beside that of `aws-sdk-bedrockruntime`, each with its default features. Fails where a goal is missed.
+# from nothing beside that of `aws-sdk-bedrockruntime`, each with its default features. Fails where a goal
+# is missed, or where the documentation of the crate tells other numbers.
 #
 #   tests/weight.sh [--build [ROUNDS]]
 #
@@ -24,14 +25,27 @@ crates() {
     cargo tree --edges normal --prefix none --format '{p}' "$@" | sed 's, (\*)$,,; /^tower-bedrock /d' | sort -u | wc -l
 }
 
+# told CRATES PATTERN: whether the crate's documentation says so.
+told() {
+    grep -qE "^//! .*$2" src/lib.rs && return
+    echo "src/lib.rs does not say that it is $1: nothing there is like $2"
+    missed=1
+}
+
 count() {
-    local feature
+    local feature number
     for feature in $(sed -n '/^\[features\]/,/^$/s/^\([a-z]\+\) = .*/\1/p' Cargo.toml); do
         [ "$feature" != default ] || continue
-        printf '%-9s %3d crates\n' "$feature" "$(crates --no-default-features --features "$feature")"
+        number=$(crates --no-default-features --features "$feature")
+        printf '%-9s %3d crates\n' "$feature" "$number"
+        told "$number" "\`$feature\`.* \\| $number \\|\$"
     done
-    printf '%-9s %3d crates\n' "(none)" "$(crates --no-default-features)"
-    goal "crates of the default features" "$(crates)" "$most_crates"
+    number=$(crates --no-default-features)
+    printf '%-9s %3d crates\n' "(none)" "$number"
+    told "$number" "$number are always there"
+    number=$(crates)
+    told "$number" "$number crates in all"
+    goal "crates of the default features" "$number" "$most_crates"
 }
 
 # consumer NAME DEPENDENCY: a crate that depends on this and nothing else, its dependencies fetched.
@@ -45,17 +59,20 @@ consumer() {
     (cd "$work/$1" && cargo fetch --quiet)
 }
 
-# cold NAME: seconds of a build from nothing.
+# cold NAME: seconds of a build from nothing, and those of all cores together.
 cold() {
-    local begun=${EPOCHREALTIME/./}
-    (cd "$work/$1" && cargo build --quiet --target-dir "$work/$1/target") >&2
-    local ended=${EPOCHREALTIME/./}
-    rm -rf "$work/$1/target"
-    awk "BEGIN { printf \"%.1f\", ($ended - $begun) / 1e6 }"
+    local target=$work/$1/target TIMEFORMAT='%R %U %S'
+    local build=(cargo build --quiet --manifest-path "$work/$1/Cargo.toml" --target-dir "$target")
+    if ! { time "${build[@]}" &>"$work/log"; } 2>"$work/time"; then
+        cat "$work/log" >&2
+        return 1
+    fi
+    rm -rf "$target"
+    awk '{ printf "%.1f %.1f\n", $1, $2 + $3 }' "$work/time"
 }
 
 build() {
-    local rounds=$1 round ours theirs ours_all=0 theirs_all=0
+    local rounds=$1 round spent ours ours_cpu theirs theirs_cpu ours_all=0 theirs_all=0
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
     export CARGO_INCREMENTAL=0
@@ -64,14 +81,15 @@ build() {
     consumer theirs "$(grep '^aws-sdk-bedrockruntime' tests/sdk/Cargo.toml |
         sed 's/{ version = \("[^"]*"\).*/\1/')" tests/sdk/Cargo.lock
     for ((round = 1; round <= rounds; round++)); do
-        ours=$(cold ours)
-        theirs=$(cold theirs)
-        echo "round $round: tower-bedrock $ours s, aws-sdk-bedrockruntime $theirs s"
-        ours_all=$(awk "BEGIN { print $ours_all + $ours }")
-        theirs_all=$(awk "BEGIN { print $theirs_all + $theirs }")
+        spent=$(cold ours)
+        read -r ours ours_cpu <<<"$spent"
+        spent=$(cold theirs)
+        read -r theirs theirs_cpu <<<"$spent"
+        echo "round $round: tower-bedrock $ours s ($ours_cpu s of CPU), aws-sdk-bedrockruntime $theirs s ($theirs_cpu s of CPU)"
+        ours_all+=" + $ours" theirs_all+=" + $theirs"
     done
     goal "cold build / that of aws-sdk-bedrockruntime" \
-        "$(awk "BEGIN { printf \"%.3f\", $ours_all / $theirs_all }")" "$most_time"
+        "$(awk "BEGIN { printf \"%.3f\", ($ours_all) / ($theirs_all) }")" "$most_time"
 }
 
 count

@@ -150,6 +150,7 @@ client "$PYTHON" compat_langchain.py
 client "$PYTHON" prometheus.py
 client node aws4fetch.mjs
 client node aws_sdk.mjs
+client node bidi.mjs
 client node ai_sdk.mjs
 client node openai_sdk.mjs
 client node compat_openai.mjs
