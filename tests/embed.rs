@@ -152,7 +152,9 @@ async fn axum_serves() {
             (&b"ok\n"[..], 36)
         );
 
-        let converse = format!("{bedrock}/model/{MODEL}/converse");
+        // As AWS's SDKs write it.
+        let model = MODEL.replace(':', "%3A");
+        let converse = format!("{bedrock}/model/{model}/converse");
         let request = post(&converse, "demo-token", PROMPT);
         let (status, headers, body) = read(client.request(request).await.unwrap()).await;
         assert_eq!(status, 200);

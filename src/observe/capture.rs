@@ -73,9 +73,8 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let context = Context::get(request.extensions());
-        let context = context.filter(|context| context.taken().is_some()).cloned();
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let context = Context::capture(request.extensions_mut());
         self.inner.call(request.map(|inner| {
             if let Some(taken) = context.as_ref().and_then(Context::taken)
                 && inner.is_end_stream()
