@@ -58,10 +58,14 @@
 //! ```
 //!
 //! # Order
-//! From the outside in: observe, auth, compat, rewrite, sign, upstream. What is wrong about an order is
-//! answered with 500 `StackMisordered`, naming both layers. No layer changes the error type but
-//! [`UpstreamLayer`], behind which nothing fails any more: a refusal is a
+//! From the outside in: observe, auth, compat, rewrite, retries, sign, upstream. What is wrong about an
+//! order is answered with 500 `StackMisordered`, which says what to put outside of what. No layer
+//! changes the error type but [`UpstreamLayer`], behind which nothing fails any more: a refusal is a
 //! response, with its [`Rejection`] in the extensions.
+//!
+//! How it fits into axum, hyper and tonic, beside tower-http's layers and around other clients:
+//! [`docs::embedding`]. What the compiler may say, and what helps:
+//! [`docs::my_stack_does_not_compile`].
 //!
 //! # Features
 //! One per module; each only adds API. The four layers are on by default and bring no TLS, no AWS
@@ -174,6 +178,10 @@ pub use self::{
     reject::{Dialect, Rejection, RejectionKind},
     route::RouteConfig,
 };
+
+// Whatever a feature adds may be named there.
+#[cfg(all(any(doc, doctest), feature = "full"))]
+pub mod docs;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

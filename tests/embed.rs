@@ -4,10 +4,11 @@
 mod built;
 mod support;
 
+use std::convert::Infallible;
 use std::future::ready;
 use std::io::Read;
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -151,7 +152,9 @@ async fn axum_serves() {
             (&b"ok\n"[..], 36)
         );
 
-        let converse = format!("{bedrock}/model/{MODEL}/converse");
+        // As AWS's SDKs write it.
+        let model = MODEL.replace(':', "%3A");
+        let converse = format!("{bedrock}/model/{model}/converse");
         let request = post(&converse, "demo-token", PROMPT);
         let (status, headers, body) = read(client.request(request).await.unwrap()).await;
         assert_eq!(status, 200);
@@ -605,4 +608,57 @@ async fn status_in_trailers() {
         assert_eq!(record.error.as_deref(), error);
         assert_eq!(record.success, outcome == Complete);
     }
+}
+
+// Wrong orders.
+
+/// What is logged, as text.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Each pair of layers is named in the log once, however often it is met.
+#[tokio::test]
+async fn logged_once() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer({
+        let log = log.clone();
+        move || log.clone()
+    });
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let auth = || GatewayAuthLayer::new(BearerTokens::new(["good"]).unwrap());
+    let inner = tower::service_fn(|_: Request<Full<Bytes>>| {
+        ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())))
+    });
+    for _ in 0..3 {
+        let twice = auth().layer(auth().layer(inner));
+        let inside = BedrockPathRewriteLayer::new().layer(auth().layer(inner));
+        let path =
+            format!("/v1/acme/prod/aws-bedrock/bedrock-runtime/us-east-1/model/{MODEL}/converse");
+        let response = twice.oneshot(post(&path, "good", PROMPT)).await.unwrap();
+        assert_eq!(response.status(), 500);
+        let response = inside.oneshot(post(&path, "good", PROMPT)).await.unwrap();
+        assert_eq!(response.status(), 500);
+    }
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("ERROR")).collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(
+        lines[0].contains("GatewayAuthLayer is there twice"),
+        "{text}"
+    );
+    assert!(
+        lines[1].contains("put GatewayAuthLayer outside of BedrockPathRewriteLayer"),
+        "{text}"
+    );
 }

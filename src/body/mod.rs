@@ -193,6 +193,25 @@ impl UpstreamBody {
     }
 }
 
+/// What the ready-made client can send: whatever is `Into<UpstreamBody>`, as the bodies of this
+/// crate's layers are.
+#[diagnostic::on_unimplemented(
+    message = "`HyperClient` cannot send a body of type `{Self}`",
+    label = "this body was made by none of the layers",
+    note = "make it an `UpstreamBody`, just outside of `HyperClient`: `.map_request(|request: http::Request<_>| request.map(UpstreamBody::new))`"
+)]
+pub trait IntoUpstreamBody {
+    /// The same body.
+    fn into_upstream_body(self) -> UpstreamBody;
+}
+
+#[diagnostic::do_not_recommend]
+impl<B: Into<UpstreamBody>> IntoUpstreamBody for B {
+    fn into_upstream_body(self) -> UpstreamBody {
+        self.into()
+    }
+}
+
 impl fmt::Debug for UpstreamBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {

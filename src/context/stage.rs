@@ -25,6 +25,8 @@ const ORDERED: [Stage; 4] = [Stage::Auth, Stage::Compat, Stage::Rewrite, Stage::
 
 const OBSERVE: u8 = 32;
 const OBSERVED_TWICE: u8 = 64;
+#[cfg(feature = "observe")]
+const CAPTURED: u8 = 128;
 
 impl Stage {
     fn name(self) -> &'static str {
@@ -85,7 +87,17 @@ impl Context {
         (context, wrong)
     }
 
-    /// The same for `UpstreamLayer`: inside of signing, a request must not come there more often
+    /// The handle of a request whose body is to be taken, unless it is taken further out already.
+    #[cfg(feature = "observe")]
+    pub(crate) fn capture(extensions: &mut Extensions) -> Option<Self> {
+        let context = extensions.get_mut::<Self>()?;
+        let is_wanted = context.taken().is_some() || context.looks_for_model();
+        let is_first = context.1.0 & CAPTURED == 0;
+        context.1.0 |= CAPTURED;
+        (is_wanted && is_first).then(|| context.clone())
+    }
+
+    /// [`enter`](Self::enter) for `UpstreamLayer`: inside of signing, a request must not come there more often
     /// than it was signed.
     #[cfg(feature = "upstream")]
     pub(crate) fn send(extensions: &mut Extensions) -> (Self, Option<Rejection>) {

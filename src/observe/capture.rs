@@ -79,11 +79,8 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let context = Context::get(request.extensions());
-        let context =
-            context.filter(|context| context.taken().is_some() || context.looks_for_model());
-        let context = context.cloned();
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let context = Context::capture(request.extensions_mut());
         let is_asked = context.as_ref().is_some_and(Context::looks_for_model);
         let model = is_asked.then(|| Box::new(Scanner::new(&MODEL)));
         self.inner.call(request.map(|inner| {

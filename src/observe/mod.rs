@@ -98,8 +98,8 @@
 //! so at once, and then once a minute at most, with the number and the reason.
 //!
 //! # Order
-//! Outermost: only what is inside is seen. Two of these layers in one stack make two records, and
-//! what the inner layers know is in the inner one's.
+//! Outermost: only what is inside is seen. A second one inside of it would make a second record: the
+//! next layer of this crate inside of both refuses such requests, with 500 `StackMisordered`.
 //!
 //! # Deployment caveats
 //! Sinks are called where the request ends, so one that blocks holds up a server's task: put it into

@@ -99,8 +99,9 @@
 //!
 //! # Order
 //! Innermost, but for the client: what is signed must be what is sent. A retry goes outside, so
-//! that each attempt is dated afresh. While a client uploads its body the inner service is held
-//! ready: put a `concurrency_limit` outside of this layer.
+//! that each attempt is dated afresh: where `UpstreamLayer` or `HyperClient` can tell, a signature
+//! that is sent a second time is answered with 500 `StackMisordered` instead. While a client uploads
+//! its body the inner service is held ready: put a `concurrency_limit` outside of this layer.
 //!
 //! # Cancellation
 //! Dropping the future drops what was read of the body, and the inner service.

@@ -16,7 +16,7 @@ use super::connect::Connector;
 use super::error::Fault;
 use super::exchange::{UpstreamFuture, UpstreamResponse};
 use super::{UpstreamError, tls};
-use crate::body::UpstreamBody;
+use crate::body::{IntoUpstreamBody, UpstreamBody};
 use crate::context::Context;
 use crate::error::ConfigError;
 use crate::route::Operation;
@@ -37,7 +37,7 @@ pub(super) type Client = legacy::Client<Connector, UpstreamBody>;
 /// operating system. Clones share the pool.
 ///
 /// It takes any body that becomes an [`UpstreamBody`]: those of this crate's layers do, others by
-/// `.map_request(|request| request.map(UpstreamBody::new))`.
+/// `.map_request(|request: http::Request<_>| request.map(UpstreamBody::new))`.
 ///
 /// Requests go out as HTTP/1.1, those whose version is HTTP/2 over HTTP/2: by prior knowledge to
 /// `http://`, by ALPN to `https://`. The URI must be absolute; `Host` stays as it is set.
@@ -165,7 +165,7 @@ impl fmt::Debug for HyperClient {
     }
 }
 
-impl<B: Into<UpstreamBody>> Service<Request<B>> for HyperClient {
+impl<B: IntoUpstreamBody> Service<Request<B>> for HyperClient {
     type Response = Response<UpstreamResponse>;
     type Error = UpstreamError;
     type Future = UpstreamFuture;
@@ -176,7 +176,7 @@ impl<B: Into<UpstreamBody>> Service<Request<B>> for HyperClient {
 
     fn call(&mut self, request: Request<B>) -> UpstreamFuture {
         let settings = &self.shared.settings;
-        let mut request = request.map(Into::into);
+        let mut request = request.map(IntoUpstreamBody::into_upstream_body);
         if let Some(endpoint) = &settings.endpoint {
             redirect(request.uri_mut(), endpoint);
         }

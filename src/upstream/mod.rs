@@ -55,6 +55,9 @@
 //! # }
 //! ```
 //!
+//! Inside of `SigV4SigningLayer` a request that comes for a second time with the signature that it
+//! had, from a retry in between, is answered with 500 `StackMisordered`.
+//!
 //! # Cancellation
 //! A dropped future drops the inner one; a dropped body drops the inner body. With the ready-made
 //! client both close the HTTP/1.1 connection, reset the stream of an HTTP/2 one, and close the

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tower::retry::{Policy, RetryLayer};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 use tower_bedrock::auth::{BearerTokens, GatewayAuthLayer};
-use tower_bedrock::observe::{ObservabilityLayer, Outcome, Ring};
+use tower_bedrock::observe::{Capture, CaptureRequestLayer, ObservabilityLayer, Outcome, Ring};
 use tower_bedrock::rewrite::{BedrockPathRewriteLayer, Endpoints};
 use tower_bedrock::sign::{SigV4SigningLayer, SignedBody};
 use tower_bedrock::upstream::{HyperClient, UpstreamLayer};
@@ -197,6 +197,26 @@ async fn observed_twice() {
         ObservabilityLayer::new().layer(auth().layer(inner))
     };
     assert_misordered(stack, to(PATH), OBSERVE).await;
+}
+
+/// The second one takes nothing.
+#[tokio::test]
+async fn captured_twice() {
+    let records = Ring::new(10);
+    let stack = ServiceBuilder::new()
+        .layer(
+            ObservabilityLayer::new()
+                .with_sink(records.clone())
+                .with_payloads(Capture::new(100)),
+        )
+        .layer(CaptureRequestLayer::new())
+        .layer(CaptureRequestLayer::new())
+        .layer(sign())
+        .service(Watch::default().probe());
+    stack.oneshot(to(URL)).await.unwrap();
+    let record = Arc::clone(&records.snapshot()[0]);
+    let body = serde_json::to_value(&record.request_body).unwrap();
+    assert_eq!(body["text"], "{}");
 }
 
 // Repeating requests.
