@@ -14,6 +14,7 @@ mod args;
 mod config;
 mod file;
 mod logs;
+mod running;
 mod server;
 
 use std::convert::Infallible;
