@@ -17,6 +17,7 @@ mod logs;
 mod patient;
 mod records;
 mod rendering;
+mod running;
 mod server;
 
 use std::convert::Infallible;

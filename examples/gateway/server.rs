@@ -27,6 +27,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
 use crate::patient::Patient;
+use crate::running::Running;
 
 /// How long a peer may take over a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -100,12 +101,13 @@ pub(crate) async fn serve<S, B>(
         // Small frames of a stream must not wait for the acknowledgement of earlier ones.
         let _ = stream.set_nodelay(true);
         let (tls, service, watcher) = (tls.clone(), service.clone(), graceful.watcher());
+        let stop = stop.clone();
         tokio::spawn(async move {
             let _place = place;
             match tls {
-                None => connection(stream, service, limits, watcher).await,
+                None => connection(stream, service, limits, watcher, stop).await,
                 Some(tls) => match timeout(HANDSHAKE, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => connection(stream, service, limits, watcher).await,
+                    Ok(Ok(stream)) => connection(stream, service, limits, watcher, stop).await,
                     Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
                     Err(_) => tracing::debug!("TLS handshake took too long"),
                 },
@@ -118,8 +120,13 @@ pub(crate) async fn serve<S, B>(
     }
 }
 
-async fn connection<I, S, B>(io: I, service: S, limits: Limits, watcher: Watcher)
-where
+async fn connection<I, S, B>(
+    io: I,
+    service: S,
+    limits: Limits,
+    watcher: Watcher,
+    stop: watch::Receiver<bool>,
+) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
     S: Clone + Send + 'static,
@@ -130,14 +137,16 @@ where
     http.http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head)
-        .max_buf_size(32 * 1024);
+        // What a slow reader leaves waiting here: less than two of the pieces that the client reads
+        // from the upstream. It also bounds the head of a request.
+        .max_buf_size(15 * 1024);
     http.http2()
         .timer(TokioTimer::new())
         // A peer that is gone is noticed although it owes us nothing.
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(20))
         // Small windows: what a slow reader or a slow upstream leaves waiting, waits at the sender.
-        .initial_stream_window_size(64 * 1024)
+        .initial_stream_window_size(32 * 1024)
         .initial_connection_window_size(1024 * 1024)
         .max_send_buf_size(16 * 1024)
         .max_concurrent_streams(200)
@@ -148,19 +157,26 @@ where
     }
 
     let seen = Arc::new(AtomicBool::new(false));
+    let running = Running::default();
     let service = service_fn({
-        let seen = Arc::clone(&seen);
+        let (seen, running) = (Arc::clone(&seen), running.clone());
         move |request| {
             seen.store(true, Ordering::Relaxed);
             // Called now, not when the future is first polled, as an adapter would: a client that
             // is gone by then leaves its record all the same. Both services are always ready.
             let mut service = service.clone();
             let _ = service.poll_ready(&mut Context::from_waker(Waker::noop()));
-            service.call(request)
+            running.clone().until_answered(service.call(request))
         }
     });
     let io = TokioIo::new(Patient::new(io, limits.write));
     let mut served = pin!(watcher.watch(http.serve_connection(io, service)));
+    let mut served = pin!(async {
+        tokio::select! {
+            result = served.as_mut() => result,
+            () = running.until_quiet(stop) => Ok(()),
+        }
+    });
     let result = match timeout(limits.head, served.as_mut()).await {
         Ok(result) => result,
         // hyper's own timeouts begin once the protocol is known: without this a peer that never

@@ -120,7 +120,7 @@ impl<S> Unsigned<S> {
             Err(rejection) => return Err((rejection, body)),
         };
         let dated = signer.is_some().then_some(time);
-        signed.sent(self.manner.dialect, &head.uri, dated);
+        signed.sent(self.manner, &head.uri, dated);
         let chain = Chain::new(signer, settings.message_limit);
         let verdict = Verdict::default();
         let conversation = Conversation::new(chain, settings, &head.uri, &facts, &verdict);

@@ -26,9 +26,10 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 /// How often, and how long, an HTTP/2 connection with requests on it is asked whether it lives.
 const PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
 
-/// What is read ahead and written behind, in bytes, whoever reads and writes how slowly.
-const BUFFER: usize = 16 * 1024;
-/// The same for the streams of an HTTP/2 connection, and for all of them together.
+/// What is read ahead and written behind, in bytes, when the other side is slow.
+const BUFFER: usize = 8 * 1024;
+/// What is read ahead on a stream of HTTP/2, and on a connection: of 128 streams that wait, none
+/// keeps another from going on.
 const WINDOW: (u32, u32) = (32 * 1024, 4 * 1024 * 1024);
 
 pub(super) type Client = legacy::Client<Connector, UpstreamBody>;
@@ -54,6 +55,11 @@ pub(super) type Client = legacy::Client<Connector, UpstreamBody>;
 /// - its body is held whole ([`UpstreamBody::try_clone`]): one that streams through is gone.
 ///
 /// A request on a new connection is never sent twice.
+///
+/// # Memory
+/// What the upstream sends waits there until it is asked for: 8 KiB are read ahead over HTTP/1.1,
+/// 32 KiB on each stream of HTTP/2. The head of an answer may be 8 KiB long. Of a request body 8 KiB
+/// are written behind, and one frame.
 #[derive(Clone)]
 pub struct HyperClient {
     shared: Arc<Shared>,
