@@ -32,8 +32,8 @@ pin_project! {
         // The connection, once the request has one.
         captured: CaptureConnection,
         connect: Duration,
-        #[pin]
-        deadline: Deadline,
+        // Set while the request waits for a connection.
+        deadline: Option<Deadline>,
         version: Version,
         spare: Option<Spare>,
     }
@@ -155,7 +155,7 @@ impl UpstreamFuture {
             response,
             captured,
             connect,
-            deadline: Deadline::new(Some(connect)),
+            deadline: None,
             version,
             spare,
         }
@@ -166,7 +166,7 @@ impl Future for UpstreamFuture {
     type Output = Result<Response<UpstreamResponse>, UpstreamError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+        let this = self.project();
         loop {
             match Pin::new(&mut *this.response).poll(cx) {
                 Poll::Ready(Ok(mut response)) => {
@@ -182,14 +182,17 @@ impl Future for UpstreamFuture {
                     };
                     tracing::debug!(%error, "the pooled connection was dead: sending once more");
                     (*this.response, *this.captured) = spare.send();
-                    this.deadline.set(Deadline::new(Some(*this.connect)));
+                    *this.deadline = None;
                 }
                 Poll::Pending => {
                     // Mostly there is a connection at once, and no timer to be set.
-                    if this.deadline.is_armed() && this.captured.connection_metadata().is_some() {
-                        this.deadline.as_mut().disarm();
+                    if this.captured.connection_metadata().is_some() {
+                        *this.deadline = None;
+                        return Poll::Pending;
                     }
-                    let after = ready!(this.deadline.as_mut().poll(cx));
+                    let new = || Deadline::new(Some(*this.connect));
+                    let deadline = Pin::new(this.deadline.get_or_insert_with(new));
+                    let after = ready!(deadline.poll(cx));
                     return Poll::Ready(Err(Fault::ConnectTimeout(after).into()));
                 }
             }
