@@ -216,6 +216,9 @@ fn rewrite() {
     let spread = format!("{arn}{}", "/c".repeat(3 * 1024));
     let escapes = "%3A%2F/".repeat(5 * 1024 / 7);
     let long = long_model();
+    // The first request of a thread to a host.
+    let first = cost(&aws.layer(Nothing), as_hyper_does(&path("m"), &[HEADERS]));
+    println!("rewrite, first of a thread: {first}");
     for (made, make) in MAKES {
         for (what, model) in [
             ("short path", "m%3A0"),
@@ -499,6 +502,8 @@ fn observe_many_models() {
 fn auth_and_rewrite() {
     let rewrite = BedrockPathRewriteLayer::new().layer(Nothing);
     let both = GatewayAuthLayer::new(gateways()).layer(rewrite);
+    // The first request of a thread to a host.
+    cost(&both, as_hyper_does(&path("m"), &[HEADERS]));
     for (made, make) in MAKES {
         for model in ["m%3A0", &long_model()] {
             let cost = cost(&both, make(&path(model), &[HEADERS]));

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context as Task, Poll, ready};
+use std::task::{Context as Task, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -120,19 +120,21 @@ where
         cx: &mut Task<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, R::Error>>> {
         let mut this = self.project();
+        // Handed on as it is: a frame is large.
         let polled = match this.inner.as_mut().project() {
             InnerProj::None => return Poll::Ready(None),
-            InnerProj::Plain { body } => ready!(body.poll_frame(cx)),
+            InnerProj::Plain { body } => body.poll_frame(cx),
             InnerProj::Boxed { body, held, .. } => match held.frames.pop_front() {
-                Some(frame) => Some(Ok(frame)),
+                Some(frame) => Poll::Ready(Some(Ok(frame))),
                 None => match held.take_end() {
-                    Some(end) => end.err().map(Err),
-                    None => ready!(body.as_mut().poll_frame(cx)),
+                    Some(end) => Poll::Ready(end.err().map(Err)),
+                    None => body.as_mut().poll_frame(cx),
                 },
             },
         };
         match &polled {
-            Some(Ok(frame)) => {
+            Poll::Pending => {}
+            Poll::Ready(Some(Ok(frame))) => {
                 let observed = frame.data_ref().zip(this.guard.get_mut());
                 let now = observed.and_then(|(data, observation)| observation.pass(data));
                 if let Some((trailers, observation)) =
@@ -146,10 +148,10 @@ where
                     this.guard.finish_at(End::Whole, now);
                 }
             }
-            Some(Err(_)) => this.guard.finish(End::Failed),
-            None => this.guard.finish(End::Whole),
+            Poll::Ready(Some(Err(_))) => this.guard.finish(End::Failed),
+            Poll::Ready(None) => this.guard.finish(End::Whole),
         }
-        Poll::Ready(polled)
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
 
 use http::header::HOST;
@@ -58,7 +59,7 @@ impl<S> Layer<S> for BedrockPathRewriteLayer {
     fn layer(&self, inner: S) -> BedrockPathRewrite<S> {
         BedrockPathRewrite {
             inner,
-            layer: self.clone(),
+            layer: Arc::new(self.clone()),
         }
     }
 }
@@ -67,7 +68,7 @@ impl<S> Layer<S> for BedrockPathRewriteLayer {
 #[derive(Debug, Clone)]
 pub struct BedrockPathRewrite<S> {
     inner: S,
-    layer: BedrockPathRewriteLayer,
+    layer: Arc<BedrockPathRewriteLayer>,
 }
 
 impl<S> BedrockPathRewrite<S> {

@@ -5,17 +5,15 @@ use std::borrow::Cow;
 /// Refuses what AWS and a proxy in between could read differently.
 pub(super) fn rest(rest: &str) -> Result<(), &'static str> {
     let mut bytes = rest.as_bytes();
-    let mut begins = true;
-    while let Some((&byte, tail)) = bytes.split_first() {
-        let starts = std::mem::replace(&mut begins, byte == b'/');
-        // Most bytes are none of these.
-        if !matches!(byte, 0..=0x1f | 0x7f | b'%' | b'\\' | b'.') {
-            bytes = tail;
-            continue;
-        }
-        if starts && is_dots(bytes) {
+    // Of what stood before these bytes, the last.
+    let mut before = b'/';
+    while let Some(at) = bytes.iter().position(|byte| IS_TOLD[usize::from(*byte)]) {
+        before = at.checked_sub(1).map_or(before, |last| bytes[last]);
+        bytes = &bytes[at..];
+        if before == b'/' && is_dots(bytes) {
             return Err("the path holds a \".\" or \"..\" segment");
         }
+        let (byte, tail) = (bytes[0], &bytes[1..]);
         let escaped = (byte == b'%').then(|| unescape(tail));
         let Some((decoded, tail)) = escaped.unwrap_or(Some((byte, tail))) else {
             return Err("the path holds an invalid escape: a % must be followed by two hex digits");
@@ -23,11 +21,22 @@ pub(super) fn rest(rest: &str) -> Result<(), &'static str> {
         match decoded {
             0..=0x1f | 0x7f => return Err("the path holds a control character"),
             b'\\' => return Err("the path holds a backslash"),
-            _ => bytes = tail,
+            _ => (before, bytes) = (byte, tail),
         }
     }
     Ok(())
 }
+
+/// The bytes that tell something; most are none of these.
+const IS_TOLD: [bool; 256] = {
+    let mut told = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        told[byte] = matches!(byte as u8, 0..=0x1f | 0x7f | b'%' | b'\\' | b'.');
+        byte += 1;
+    }
+    told
+};
 
 /// Whether the first segment is `.` or `..`, raw or encoded. Every path comes by here, so nothing is
 /// allocated.

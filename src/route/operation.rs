@@ -71,9 +71,13 @@ impl Operation {
     pub(crate) fn parse(rest: &str) -> (Self, Option<&str>) {
         let rest = rest.trim_end_matches('/');
         if let Some(after) = rest.strip_prefix("model/") {
-            let Some((model, action)) = after.rsplit_once('/') else {
+            // A slash is no part of another character.
+            let slash = after.bytes().rposition(|byte| byte == b'/');
+            let split = slash.and_then(|slash| after.split_at_checked(slash));
+            let Some((model, action)) = split else {
                 return (Self::Other, None);
             };
+            let action = action.get(1..).unwrap_or_default();
             let operation = match &*decode(action) {
                 "converse" => Self::Converse,
                 "converse-stream" => Self::ConverseStream,

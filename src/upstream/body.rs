@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::task::unconstrained;
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::UpstreamError;
 use super::error::Fault;
@@ -139,20 +139,30 @@ pin_project! {
         #[pin]
         sleep: Sleep,
         waker: Waker,
+        // Set for the end of a silence, not for a look at whether there is one.
+        is_last: bool,
     }
 }
 
 impl Alarm {
+    fn new(at: Instant, cx: &Task<'_>) -> Self {
+        Self {
+            sleep: sleep_until(at),
+            waker: cx.waker().clone(),
+            is_last: false,
+        }
+    }
+
     /// Whether nothing is to be done but to wait for it.
     fn is_quiet(&self, cx: &Task<'_>) -> bool {
         !self.sleep.is_elapsed() && self.waker.will_wake(cx.waker())
     }
 
-    fn poll(self: Pin<&mut Self>, due: Instant, cx: &mut Task<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, at: Instant, cx: &mut Task<'_>) -> Poll<()> {
         let mut this = self.project();
         this.waker.clone_from(cx.waker());
-        if this.sleep.deadline() != due {
-            this.sleep.as_mut().reset(due);
+        if this.sleep.deadline() != at {
+            this.sleep.as_mut().reset(at);
         }
         // A task that has used up its turn would not be noted down by the timer.
         Pin::new(&mut unconstrained(this.sleep)).poll(cx)
@@ -171,12 +181,14 @@ fn poll_silence(
     idle: Duration,
     cx: &mut Task<'_>,
 ) -> Poll<()> {
-    if alarm.as_ref().is_some_and(|alarm| alarm.is_quiet(cx)) {
+    let in_silence = since.is_some();
+    let is_quiet = |alarm: &Pin<Box<Alarm>>| alarm.is_quiet(cx) && (in_silence || !alarm.is_last);
+    if alarm.as_ref().is_some_and(is_quiet) {
         return Poll::Pending;
     }
     loop {
         let now = Instant::now();
-        let begins = since.is_none();
+        let is_last = since.is_some();
         let since = *since.get_or_insert(now);
         let Some(due) = since.checked_add(idle) else {
             return Poll::Pending;
@@ -188,13 +200,11 @@ fn poll_silence(
             // Without a Tokio runtime there is no timer to wait with.
             return Poll::Pending;
         }
-        let next = if begins { since + idle / LOOKS } else { due };
-        let alarm = alarm.get_or_insert_with(|| {
-            Box::pin(Alarm {
-                sleep: tokio::time::sleep_until(next),
-                waker: cx.waker().clone(),
-            })
-        });
-        ready!(alarm.as_mut().poll(next, cx));
+        let at = if is_last { due } else { since + idle / LOOKS };
+        let mut alarm = alarm
+            .get_or_insert_with(|| Box::pin(Alarm::new(at, cx)))
+            .as_mut();
+        *alarm.as_mut().project().is_last = is_last;
+        ready!(alarm.poll(at, cx));
     }
 }

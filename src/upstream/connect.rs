@@ -128,7 +128,13 @@ impl Received {
 
 impl Connection for Counted {
     fn connected(&self) -> Connected {
-        self.stream.inner().connected().extra(Wire {
+        // Without the addresses, which would be copied for each request.
+        let stream = self.stream.inner().connected();
+        let mut connected = Connected::new().proxy(stream.is_proxied());
+        if stream.is_negotiated_h2() {
+            connected = connected.negotiated_h2();
+        }
+        connected.extra(Wire {
             received: Arc::clone(&self.received),
             stop: self.stop.clone(),
             before: None,

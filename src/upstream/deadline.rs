@@ -28,20 +28,6 @@ impl Deadline {
             sleep: None,
         }
     }
-
-    /// Whether it can come.
-    #[cfg(feature = "client")]
-    pub(super) fn is_armed(&self) -> bool {
-        self.at.is_some()
-    }
-
-    /// Never comes any more.
-    #[cfg(feature = "client")]
-    pub(super) fn disarm(self: Pin<&mut Self>) {
-        let this = self.project();
-        *this.at = None;
-        *this.sleep = None;
-    }
 }
 
 impl Future for Deadline {

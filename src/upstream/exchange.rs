@@ -34,8 +34,8 @@ pin_project! {
         // completed, or if nothing is sent.
         sending: Option<(legacy::ResponseFuture, CaptureConnection)>,
         connect: Duration,
-        #[pin]
-        deadline: Deadline,
+        // Set while the request waits for a connection.
+        deadline: Option<Deadline>,
         version: Version,
         spare: Option<Spare>,
         lent: Option<Lent>,
@@ -181,7 +181,7 @@ impl UpstreamFuture {
         Self {
             sending: Some(send(&pools, request)),
             connect,
-            deadline: Deadline::new(Some(connect)),
+            deadline: None,
             version,
             spare,
             lent,
@@ -194,7 +194,7 @@ impl UpstreamFuture {
         Self {
             sending: None,
             connect: Duration::ZERO,
-            deadline: Deadline::new(None),
+            deadline: None,
             version: Version::HTTP_11,
             spare: None,
             lent: None,
@@ -207,7 +207,7 @@ impl Future for UpstreamFuture {
     type Output = Result<Response<UpstreamResponse>, UpstreamError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+        let this = self.project();
         loop {
             let Some((response, captured)) = this.sending.as_mut() else {
                 if this.failed.is_some()
@@ -245,14 +245,17 @@ impl Future for UpstreamFuture {
                     };
                     tracing::debug!(%error, "the pooled connection was dead: sending once more");
                     *this.sending = Some(spare.send());
-                    this.deadline.set(Deadline::new(Some(*this.connect)));
+                    *this.deadline = None;
                 }
                 Poll::Pending => {
                     // Mostly there is a connection at once, and no timer to be set.
-                    if this.deadline.is_armed() && captured.connection_metadata().is_some() {
-                        this.deadline.as_mut().disarm();
+                    if captured.connection_metadata().is_some() {
+                        *this.deadline = None;
+                        return Poll::Pending;
                     }
-                    let after = ready!(this.deadline.as_mut().poll(cx));
+                    let new = || Deadline::new(Some(*this.connect));
+                    let deadline = Pin::new(this.deadline.get_or_insert_with(new));
+                    let after = ready!(deadline.poll(cx));
                     *this.sending = None;
                     *this.failed = Some(Fault::ConnectTimeout(after).into());
                 }

@@ -1,18 +1,25 @@
 //! What needs the facts of a request; the rest is in `tests/upstream.rs`.
 
 use std::convert::Infallible;
+use std::future::{poll_fn, ready};
+use std::pin::Pin;
+use std::task::{Context as Task, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, Version};
-use http_body_util::Empty;
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
 use tower::{Layer, ServiceExt, service_fn};
 
-use super::{HyperClient, UpstreamLayer};
-use crate::body::Buffered;
-use crate::{Context, Policy, Rejection};
+use super::{HyperClient, TimedBody, UpstreamLayer};
+use crate::body::{Buffered, ResponseBody};
+use crate::{Context, Policy, Rejection, Timeouts};
 
 const BY_AUTHORITY: &str = "AWS4-HMAC-SHA256 Credential=AK/20260102/us-east-1/bedrock/aws4_request, SignedHeaders=:authority;x-amz-date, Signature=00ff";
 
@@ -114,4 +121,119 @@ async fn an_upstream_without_http2_is_a_502_that_says_so() {
     assert!(rejection.text().contains(":authority"), "{rejection:?}");
     assert!(rejection.text().contains("HTTP/2"), "{rejection:?}");
     assert_eq!(context.rejection().unwrap().text(), rejection.text());
+}
+
+/// A body whose frames come over a channel.
+struct Channel(mpsc::UnboundedReceiver<Bytes>);
+
+impl Body for Channel {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Task<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0
+            .poll_recv(cx)
+            .map(|data| data.map(|data| Ok(Frame::data(data))))
+    }
+}
+
+/// The body of an answer with an idle timeout of 16 seconds, and where its frames come from.
+async fn timed() -> (
+    mpsc::UnboundedSender<Bytes>,
+    ResponseBody<TimedBody<Channel>>,
+) {
+    let (frames, body) = mpsc::unbounded_channel();
+    let mut body = Some(body);
+    let inner = service_fn(move |_: Request<Buffered>| {
+        let body = body.take().map(|body| Response::new(Channel(body)));
+        ready(body.ok_or("once"))
+    });
+    let timeouts = Timeouts {
+        idle: Some(Duration::from_secs(16)),
+        ..Timeouts::default()
+    };
+    let service = UpstreamLayer::new().with_timeouts(timeouts).layer(inner);
+    let response = service.oneshot(Request::new(Buffered::empty())).await;
+    (frames, response.unwrap().into_body())
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_ends_a_body_in_time() {
+    let seconds = Duration::from_secs;
+    // Without a frame to the point.
+    let (_frames, mut body) = timed().await;
+    let begun = Instant::now();
+    assert!(body.frame().await.unwrap().is_err());
+    assert_eq!(begun.elapsed().as_secs(), 16);
+
+    // After frames within a sixteenth, and not before.
+    for gap in [
+        Duration::from_millis(1),
+        Duration::from_millis(700),
+        seconds(3),
+        seconds(15),
+    ] {
+        let (frames, mut body) = timed().await;
+        let sender = tokio::spawn(async move {
+            for _ in 0..100 {
+                sleep(gap).await;
+                frames.send(Bytes::from_static(b"x")).unwrap();
+            }
+            (Instant::now(), frames)
+        });
+        for _ in 0..100 {
+            assert!(body.frame().await.unwrap().is_ok(), "{gap:?}");
+        }
+        let (last, _frames) = sender.await.unwrap();
+        assert!(body.frame().await.unwrap().is_err());
+        let silence = last.elapsed();
+        assert!(
+            seconds(16) <= silence && silence <= seconds(17),
+            "{gap:?}: {silence:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_is_that_of_the_upstream_whoever_reads() {
+    // A slow reader is none.
+    let (frames, mut body) = timed().await;
+    for _ in 0..5 {
+        frames.send(Bytes::from_static(b"x")).unwrap();
+        sleep(Duration::from_secs(40)).await;
+        assert!(body.frame().await.unwrap().is_ok());
+    }
+    // Nor one that goes on in another task.
+    let begun = Instant::now();
+    for _ in 0..3 {
+        let waiting = timeout(Duration::from_secs(4), body.frame());
+        assert!(waiting.await.is_err());
+    }
+    let read = tokio::spawn(async move { body.frame().await.unwrap().is_err() });
+    assert!(read.await.unwrap());
+    let silence = begun.elapsed().as_secs();
+    assert!((16..=17).contains(&silence), "{silence}");
+}
+
+/// A task that has used up its turn is woken all the same.
+#[tokio::test(start_paused = true)]
+async fn silence_ends_a_body_of_a_busy_task() {
+    let (_frames, mut body) = timed().await;
+    let busy = tokio::spawn(async move {
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        for _ in 0..1000 {
+            sender.send(()).unwrap();
+        }
+        poll_fn(|cx| {
+            // Until the turn is over.
+            while receiver.poll_recv(cx).is_ready() {}
+            Pin::new(&mut body).poll_frame(cx)
+        })
+        .await
+    });
+    let ended = timeout(Duration::from_secs(60), busy).await;
+    assert!(ended.unwrap().unwrap().unwrap().is_err());
 }
