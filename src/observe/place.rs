@@ -79,7 +79,10 @@ pub(super) fn has_model_in_body(path: &str) -> bool {
         "/messages",
         "/completions",
     ];
-    operations.iter().any(|end| path.ends_with(end)) && !path.contains("/compat/")
+    // Nearly all others end otherwise.
+    path.ends_with('s')
+        && operations.iter().any(|end| path.ends_with(end))
+        && !path.contains("/compat/")
 }
 
 fn known(operation: Operation) -> Option<&'static str> {

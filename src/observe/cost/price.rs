@@ -190,7 +190,12 @@ impl Price {
                 .filter_map(|step| Some((step.above, kind(&step.rates)?)))
                 .max_by_key(|&(above, _)| above)
         };
-        match (of(tier), of(Tier::Standard)) {
+        let own = of(tier);
+        let standard = match tier {
+            Tier::Standard => own,
+            _ => of(Tier::Standard),
+        };
+        match (own, standard) {
             (None, None) => instead,
             (own, standard) => own
                 .filter(|&(above, _)| standard.is_none_or(|(longest, _)| above >= longest))
