@@ -24,6 +24,8 @@ mod logs;
 mod patient;
 #[path = "../examples/gateway/rendering.rs"]
 mod rendering;
+#[path = "../examples/gateway/running.rs"]
+mod running;
 #[allow(dead_code)]
 #[path = "../examples/gateway/server.rs"]
 mod server;
