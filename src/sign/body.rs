@@ -27,11 +27,18 @@ pin_project! {
     #[project = KindProj]
     enum Kind<B> {
         Whole { body: Buffered },
-        /// The facts are there if the length of the body is not known before its end.
-        Untouched { #[pin] body: B, facts: Option<Context> },
         // One box for a conversation of minutes, lest every body be as large as its state.
-        Chained { #[pin] body: B, conversation: Box<Conversation> },
+        Stream { #[pin] body: B, side: Option<Box<Side>> },
     }
+}
+
+/// A body that is one side of a conversation.
+#[derive(Debug)]
+enum Side {
+    /// It passes, and its bytes are counted.
+    Counted(Context),
+    /// Its messages are signed.
+    Chained(Conversation),
 }
 
 impl<B> SignedBody<B> {
@@ -41,21 +48,23 @@ impl<B> SignedBody<B> {
     }
 
     pub(super) fn untouched(body: B) -> Self {
-        let kind = Kind::Untouched { body, facts: None };
+        let kind = Kind::Stream { body, side: None };
         Self { kind }
     }
 
     /// The caller's own, whose bytes are counted.
     pub(super) fn counted(body: B, facts: Context) -> Self {
         facts.set_request_size(0);
-        let facts = Some(facts);
-        let kind = Kind::Untouched { body, facts };
-        Self { kind }
+        Self::side(body, Side::Counted(facts))
     }
 
     pub(super) fn chained(body: B, conversation: Conversation) -> Self {
-        let conversation = Box::new(conversation);
-        let kind = Kind::Chained { body, conversation };
+        Self::side(body, Side::Chained(conversation))
+    }
+
+    fn side(body: B, side: Side) -> Self {
+        let side = Some(Box::new(side));
+        let kind = Kind::Stream { body, side };
         Self { kind }
     }
 
@@ -63,7 +72,7 @@ impl<B> SignedBody<B> {
     pub fn try_clone(&self) -> Option<Self> {
         match &self.kind {
             Kind::Whole { body } => Some(Self::whole(body.clone())),
-            Kind::Untouched { .. } | Kind::Chained { .. } => None,
+            Kind::Stream { .. } => None,
         }
     }
 }
@@ -76,7 +85,7 @@ where
     fn from(body: SignedBody<B>) -> Self {
         match body.kind {
             Kind::Whole { body } => body.into(),
-            Kind::Untouched { body, facts: None } => Self::new(body),
+            Kind::Stream { body, side: None } => Self::new(body),
             kind => Self::new(SignedBody { kind }),
         }
     }
@@ -98,32 +107,39 @@ where
             KindProj::Whole { body } => Pin::new(body)
                 .poll_frame(cx)
                 .map_err(|never| match never {}),
-            KindProj::Untouched { body, facts } => {
-                let polled = body.poll_frame(cx);
-                if let (Some(facts), Poll::Ready(Some(Ok(frame)))) = (facts, &polled)
-                    && let Some(bytes) = frame.data_ref()
-                {
-                    count(facts, bytes);
+            KindProj::Stream { body, side } => match side.as_deref_mut() {
+                None => body.poll_frame(cx).map_err(Into::into),
+                Some(Side::Counted(facts)) => {
+                    let polled = body.poll_frame(cx);
+                    if let Poll::Ready(Some(Ok(frame))) = &polled
+                        && let Some(bytes) = frame.data_ref()
+                    {
+                        count(facts, bytes);
+                    }
+                    polled.map_err(Into::into)
                 }
-                polled.map_err(Into::into)
-            }
-            KindProj::Chained { body, conversation } => conversation.poll(body, cx),
+                Some(Side::Chained(conversation)) => conversation.poll(body, cx),
+            },
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Whole { body } => body.is_end_stream(),
-            Kind::Untouched { body, .. } => body.is_end_stream(),
-            Kind::Chained { conversation, .. } => conversation.is_over(),
+            Kind::Stream { body, side } => match side.as_deref() {
+                Some(Side::Chained(conversation)) => conversation.is_over(),
+                _ => body.is_end_stream(),
+            },
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Whole { body } => body.size_hint(),
-            Kind::Untouched { body, .. } => body.size_hint(),
-            Kind::Chained { .. } => SizeHint::new(),
+            Kind::Stream { body, side } => match side.as_deref() {
+                Some(Side::Chained(_)) => SizeHint::new(),
+                _ => body.size_hint(),
+            },
         }
     }
 }

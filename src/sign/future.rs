@@ -49,8 +49,8 @@ pin_project! {
         Asking { answer: Later, side: Option<B> },
         /// With the settings' credentials if there are none.
         Reading { credentials: Option<Credentials> },
-        Calling { #[pin] future: F },
-        Conversing { #[pin] future: F, verdict: Verdict },
+        /// With a place for what is wrong with the client's side of a conversation, if it is one.
+        Calling { #[pin] future: F, verdict: Option<Verdict> },
         Refusing { drain: Drain, refusal: Option<(Rejection, Manner)> },
         /// Neither the inner future nor the body may be polled again.
         Done,
@@ -81,7 +81,7 @@ impl<S, B, F> ResponseFuture<S, B, F> {
     }
 
     pub(super) fn passing(future: F) -> Self {
-        Self::new(None, None, State::Calling { future })
+        Self::new(None, None, State::calling(future))
     }
 
     pub(super) fn refused(
@@ -139,7 +139,7 @@ impl<S, B, F> ResponseFuture<S, B, F> {
             Ok((future, verdict)) => Self {
                 settings: Some(Arc::clone(settings)),
                 signed,
-                ..Self::new(None, None, State::Conversing { future, verdict })
+                ..Self::new(None, None, State::conversing(future, verdict))
             },
             Err((rejection, body)) => Self::refused(signed.facts, rejection, manner, body),
         }
@@ -203,7 +203,7 @@ impl<S, B, F> FutureProj<'_, S, B, F> {
         }
         let request = Request::from_parts(unsigned.head, SignedBody::whole(body));
         let future = unsigned.ready.call(request);
-        self.state.set(State::Calling { future });
+        self.state.set(State::calling(future));
     }
 
     /// Begins a conversation now that the credentials are known, or refuses it.
@@ -223,7 +223,7 @@ impl<S, B, F> FutureProj<'_, S, B, F> {
             Err(rejection) => Err((rejection, body)),
         };
         let state = match begun {
-            Ok((future, verdict)) => State::Conversing { future, verdict },
+            Ok((future, verdict)) => State::conversing(future, verdict),
             Err((rejection, body)) => {
                 self.body.set(Some(body));
                 State::refusing(self.signed.facts.as_ref(), rejection, manner)
@@ -245,6 +245,17 @@ impl<S, B, F> FutureProj<'_, S, B, F> {
 }
 
 impl<F, B> State<F, B> {
+    #[inline]
+    fn calling(future: F) -> Self {
+        let verdict = None;
+        Self::Calling { future, verdict }
+    }
+
+    fn conversing(future: F, verdict: Verdict) -> Self {
+        let verdict = Some(verdict);
+        Self::Calling { future, verdict }
+    }
+
     #[cold]
     fn refusing(facts: Option<&Context>, rejection: Rejection, manner: Manner) -> Self {
         Self::Refusing {
@@ -317,30 +328,16 @@ where
                         (Ok(_), None) => return Poll::Pending,
                     }
                 }
-                StateProj::Calling { future } => {
-                    let response = ready!(future.poll(cx));
-                    this.state.set(State::Done);
-                    let response = response?;
-                    if let Some(settings) = this.settings
-                        && may_blame_us(response.status())
-                    {
-                        return Poll::Ready(Ok(this.signed.judge(settings, response)));
-                    }
-                    return Poll::Ready(Ok(response.map(ResponseBody::inner)));
-                }
-                StateProj::Conversing { future, verdict } => {
+                StateProj::Calling { future, verdict } => {
                     let polled = future.poll(cx);
-                    if let Some(rejection) = verdict.get()
+                    if let Some(verdict) = verdict
+                        && let Some(rejection) = verdict.get()
                         && !is_the_upstreams(&polled)
                     {
-                        let rejection = rejection.clone();
-                        let manner = this.signed.manner;
-                        // The inner service is not held any longer.
+                        let refusal = Some((rejection.clone(), this.signed.manner));
+                        // There is nothing left to read: the body went inward.
                         let drain = Drain::new(Manner::PLAIN);
-                        this.state.set(State::Refusing {
-                            drain,
-                            refusal: Some((rejection, manner)),
-                        });
+                        this.state.set(State::Refusing { drain, refusal });
                         continue;
                     }
                     let response = ready!(polled);
