@@ -71,7 +71,7 @@ pub(crate) async fn serve<S, B>(
             match tls {
                 None => connection(stream, service, watcher, stop).await,
                 Some(tls) => match timeout(HANDSHAKE, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => connection(stream, service, watcher, stop).await,
+                    Ok(Ok(stream)) => connection(Box::new(stream), service, watcher, stop).await,
                     Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
                     Err(_) => tracing::debug!("TLS handshake took too long"),
                 },
