@@ -107,7 +107,9 @@ pub(crate) async fn serve<S, B>(
             match tls {
                 None => connection(stream, service, limits, watcher, stop).await,
                 Some(tls) => match timeout(HANDSHAKE, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => connection(stream, service, limits, watcher, stop).await,
+                    Ok(Ok(stream)) => {
+                        connection(Box::new(stream), service, limits, watcher, stop).await
+                    }
                     Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
                     Err(_) => tracing::debug!("TLS handshake took too long"),
                 },

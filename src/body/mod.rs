@@ -135,6 +135,19 @@ where
     }
 }
 
+/// The same frame, which keeps no read buffer alive that is much larger than it.
+///
+/// hyper reads into a new buffer as long as a piece of the last one is in use, so small pieces that
+/// wait for a slow reader would hold one each.
+pub(crate) fn light(frame: Frame<Bytes>) -> Frame<Bytes> {
+    /// Three quarters of the buffer that hyper begins with.
+    const HEAVY: usize = 6 * 1024;
+    frame.map_data(|data| match data.len() {
+        1..HEAVY => Bytes::copy_from_slice(&data),
+        _ => data,
+    })
+}
+
 /// Polls a held body where errors are boxed.
 fn poll_whole(
     body: &mut Buffered,
@@ -261,6 +274,9 @@ impl Body for UpstreamBody {
                     if self.is_end_stream() {
                         return Poll::Ready(None);
                     }
+                }
+                Some(Ok(frame)) if !matches!(self.0, UpstreamKind::Whole(_)) => {
+                    return Poll::Ready(Some(Ok(light(frame))));
                 }
                 frame => return Poll::Ready(frame),
             }

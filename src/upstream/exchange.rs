@@ -22,7 +22,7 @@ use super::client::Pools;
 use super::connect::{Leash, Wire};
 use super::deadline::Deadline;
 use super::error::{Fault, causes};
-use crate::body::{GivenBack, UpstreamBody};
+use crate::body::{GivenBack, UpstreamBody, light};
 use crate::context::Context;
 use crate::reject::Drain;
 
@@ -319,9 +319,12 @@ impl Body for UpstreamResponse {
         let Some(body) = &mut self.body else {
             return Poll::Ready(None);
         };
-        Pin::new(body)
-            .poll_frame(cx)
-            .map_err(|error| UpstreamError::new(Fault::CutOff, error))
+        let frame = ready!(Pin::new(body).poll_frame(cx));
+        Poll::Ready(frame.map(|frame| {
+            frame
+                .map(light)
+                .map_err(|error| UpstreamError::new(Fault::CutOff, error))
+        }))
     }
 
     #[inline]
