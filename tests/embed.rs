@@ -268,7 +268,7 @@ fn compress() -> CompressionLayer<impl Predicate> {
 }
 
 /// Around all of it.
-fn outside(bedrock: &Emulator) -> (Router, Ring) {
+fn outside(bedrock: &Emulator) -> Made {
     let (gateway, records) = before(&bedrock.url(), |builder| builder);
     let layers = ServiceBuilder::new()
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
@@ -284,7 +284,7 @@ fn outside(bedrock: &Emulator) -> (Router, Ring) {
 
 /// In the other order. One by one, for the body of `TraceLayer` has no `Default`, which CORS asks
 /// for; axum's own has, and that is between any two of these.
-fn reversed(bedrock: &Emulator) -> (Router, Ring) {
+fn reversed(bedrock: &Emulator) -> Made {
     let (gateway, records) = before(&bedrock.url(), |builder| builder);
     let app = Router::new()
         .nest_service("/bedrock", gateway)
@@ -297,7 +297,7 @@ fn reversed(bedrock: &Emulator) -> (Router, Ring) {
 }
 
 /// Between the observer and the rest.
-fn inside(bedrock: &Emulator) -> (Router, Ring) {
+fn inside(bedrock: &Emulator) -> Made {
     let records = Ring::new(100);
     let tokens = GatewayTokens::new("acme", "prod")
         .unwrap()
@@ -324,7 +324,9 @@ fn inside(bedrock: &Emulator) -> (Router, Ring) {
     (Router::new().nest_service("/bedrock", stack), records)
 }
 
-const ALL: [fn(&Emulator) -> (Router, Ring); 3] = [outside, reversed, inside];
+type Made = (Router, Ring);
+
+const ALL: [fn(&Emulator) -> Made; 3] = [outside, reversed, inside];
 
 async fn call(app: &Router, request: Request<Body>) -> (StatusCode, HeaderMap, Bytes) {
     read(app.clone().oneshot(request).await.unwrap()).await

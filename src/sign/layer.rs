@@ -218,11 +218,8 @@ impl<S> SigV4Signing<S> {
     {
         let (context, wrong) = Context::enter(&mut head.extensions, Stage::Sign);
         let manner = context.manner(&head);
-        let plan = match wrong {
-            None => self.layer.settings().prepare(&context, &mut head),
-            Some(rejection) => Err(rejection),
-        };
-        match plan {
+        let prepare = || self.layer.settings().prepare(&context, &mut head);
+        match wrong.map_or_else(prepare, Err) {
             Ok(Plan::Sign { converses: false }) => {
                 self.sign(Some(context), None, manner, head, body)
             }
