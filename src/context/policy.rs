@@ -27,7 +27,7 @@ pub struct Timeouts {
     pub connect: Option<Duration>,
     /// From sending the request to the head of the response.
     pub first_byte: Option<Duration>,
-    /// Between two pieces of the response body.
+    /// Between two pieces of the response body. That it was longer is seen within a sixteenth of it.
     pub idle: Option<Duration>,
 }
 
