@@ -47,7 +47,7 @@ pin_project! {
         /// The request is read.
         Reading,
         /// Bedrock is asked.
-        Calling { #[pin] future: F, translation: Option<Translation> },
+        Calling { #[pin] future: F, translation: Option<Box<Translation>> },
         /// An answer that is not streamed, or an error, is read.
         Collecting { answer: Option<Collecting<R>> },
         /// A stream has to begin before its head can be given.
@@ -149,7 +149,7 @@ impl<S> Unsent<S> {
         let request = Request::from_parts(self.head, RequestBody::from(body));
         Ok(State::Calling {
             future: self.ready.call(request),
-            translation: Some(translation),
+            translation: Some(Box::new(translation)),
         })
     }
 }
@@ -220,7 +220,7 @@ where
                         let refusal = head::translated_refusal(head, rejection, asked.manner);
                         return Poll::Ready(Ok(refusal));
                     }
-                    asked.receive(response, translation)
+                    asked.receive(response, *translation)
                 }
                 StateProj::Collecting { answer } => {
                     let (Some(asked), Some(collecting)) = (&*this.asked, answer.as_mut()) else {

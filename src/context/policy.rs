@@ -27,7 +27,8 @@ pub struct Timeouts {
     pub connect: Option<Duration>,
     /// From sending the request to the head of the response.
     pub first_byte: Option<Duration>,
-    /// Between two pieces of the response body; of either body, in a bidirectional stream.
+    /// Between two pieces of the response body; of either body, in a bidirectional stream. That it
+    /// was longer is seen within a sixteenth of it.
     pub idle: Option<Duration>,
 }
 

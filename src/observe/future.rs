@@ -21,8 +21,8 @@ pin_project! {
         // Dropped before the guard: the upstream is let go first.
         #[pin]
         future: F,
-        // An answer that is held back until it is whole.
-        holding: Option<Holding<R>>,
+        // An answer that is held back until it is whole; in a box, for few are.
+        holding: Option<Box<Holding<R>>>,
         guard: Guard,
         drain: D,
         // Has completed, after which the inner future may not be polled again.
@@ -93,13 +93,13 @@ where
                 }
                 Some(limit) => {
                     let (head, body) = response.into_parts();
-                    *this.holding = Some(Holding {
+                    *this.holding = Some(Box::new(Holding {
                         head,
                         body: Box::pin(body),
                         frames: Vec::new(),
                         size: 0,
                         limit,
-                    });
+                    }));
                 }
             }
         }
@@ -107,15 +107,15 @@ where
         if let Some(holding) = this.holding {
             held.end = ready!(holding.poll(this.guard, cx));
         }
-        let Some(Holding {
+        let Some(holding) = this.holding.take() else {
+            return Poll::Pending;
+        };
+        let Holding {
             mut head,
             body,
             frames,
             ..
-        }) = this.holding.take()
-        else {
-            return Poll::Pending;
-        };
+        } = *holding;
         held.frames = frames.into();
         if let (Some(Ok(())), Some(observation)) = (&held.end, this.guard.get_mut()) {
             observation.write_usage(&mut head.headers);

@@ -166,10 +166,10 @@ fn named(pieces: [&str; 6]) -> Option<Named> {
         static LATEST: RefCell<Vec<Named>> = const { RefCell::new(Vec::new()) };
     }
     let is_it = |(_, host): &&Named| {
-        let all = pieces.iter();
-        let rest = all.fold(Some(host.as_bytes()), |rest, piece| {
-            rest?.strip_prefix(piece.as_bytes())
-        });
+        let mut rest = Some(host.as_bytes());
+        for piece in pieces {
+            rest = rest.and_then(|rest| rest.strip_prefix(piece.as_bytes()));
+        }
         rest == Some(&[])
     };
     let known = LATEST.try_with(|latest| latest.borrow().iter().find(is_it).cloned());
