@@ -367,7 +367,8 @@ async fn silence_on_both_sides_ends() {
     sender.send(Ok(message(0))).await.unwrap();
     assert!(heard.next().await.unwrap().is_err());
     let waited = start.elapsed().as_secs();
-    assert!((60..=120).contains(&waited), "{waited}");
+    // Up to two silences, each seen up to a sixteenth late.
+    assert!((60..=128).contains(&waited), "{waited}");
 }
 
 /// Where nobody counts what the client says, silence is not timed at all; elsewhere it is.

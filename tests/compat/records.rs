@@ -121,7 +121,7 @@ fn converse(stop: &str) -> Value {
         "output": {"message": {"role": "assistant", "content": [{"text": "Hi"}]}},
         "stopReason": stop,
         "usage": usage(),
-        "serviceTier": {"type": "reserved"},
+        "serviceTier": {"type": "default"},
         "additionalModelResponseFields": details(),
     })
 }
@@ -140,7 +140,7 @@ fn events(stop: &str) -> Vec<Option<Bytes>> {
         ),
         event(
             "metadata",
-            &json!({"metrics": {"latencyMs": 1830}, "usage": usage(), "serviceTier": {"type": "reserved"}}),
+            &json!({"metrics": {"latencyMs": 1830}, "usage": usage(), "serviceTier": {"type": "default"}}),
         ),
     ]
 }
@@ -177,7 +177,7 @@ async fn everything_that_converse_tells() {
             assert_eq!(record.tokens_out, Some(5));
             assert_eq!(record.tokens_reasoning, Some(3));
             assert_eq!(record.bedrock_latency, Some(Duration::from_millis(1830)));
-            assert_eq!(record.service_tier.as_deref(), Some("reserved"));
+            assert_eq!(record.service_tier.as_deref(), Some("default"));
             assert_eq!(record.stop_reason.as_deref(), Some(stop));
             assert_eq!(record.guardrail_action.as_deref(), guardrail);
             assert_eq!(record.metadata.as_ref().unwrap().len(), 1);
