@@ -27,8 +27,7 @@ pin_project! {
     #[project = KindProj]
     enum Kind<B> {
         Whole { body: Buffered },
-        // One box for a conversation of minutes, lest every body be as large as its state.
-        Stream { #[pin] body: B, side: Option<Box<Side>> },
+        Stream { #[pin] body: B, side: Option<Side> },
     }
 }
 
@@ -37,8 +36,8 @@ pin_project! {
 enum Side {
     /// It passes, and its bytes are counted.
     Counted(Context),
-    /// Its messages are signed.
-    Chained(Conversation),
+    /// Its messages are signed. One box for minutes of it, lest every body be as large.
+    Chained(Box<Conversation>),
 }
 
 impl<B> SignedBody<B> {
@@ -59,11 +58,11 @@ impl<B> SignedBody<B> {
     }
 
     pub(super) fn chained(body: B, conversation: Conversation) -> Self {
-        Self::side(body, Side::Chained(conversation))
+        Self::side(body, Side::Chained(Box::new(conversation)))
     }
 
     fn side(body: B, side: Side) -> Self {
-        let side = Some(Box::new(side));
+        let side = Some(side);
         let kind = Kind::Stream { body, side };
         Self { kind }
     }
@@ -107,7 +106,7 @@ where
             KindProj::Whole { body } => Pin::new(body)
                 .poll_frame(cx)
                 .map_err(|never| match never {}),
-            KindProj::Stream { body, side } => match side.as_deref_mut() {
+            KindProj::Stream { body, side } => match side {
                 None => body.poll_frame(cx).map_err(Into::into),
                 Some(Side::Counted(facts)) => {
                     let polled = body.poll_frame(cx);
@@ -126,7 +125,7 @@ where
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Whole { body } => body.is_end_stream(),
-            Kind::Stream { body, side } => match side.as_deref() {
+            Kind::Stream { body, side } => match side {
                 Some(Side::Chained(conversation)) => conversation.is_over(),
                 _ => body.is_end_stream(),
             },
@@ -136,7 +135,7 @@ where
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Whole { body } => body.size_hint(),
-            Kind::Stream { body, side } => match side.as_deref() {
+            Kind::Stream { body, side } => match side {
                 Some(Side::Chained(_)) => SizeHint::new(),
                 _ => body.size_hint(),
             },
