@@ -443,7 +443,8 @@ async fn uploads_that_nobody_reads() {
     upstream.has_begun(seen + count + 20).await;
     let after = gateway.settled().await;
     let http1 = report("upload, HTTP/1.1", count, before, after);
-    assert!(http2 < MOST && http1 < MOST);
+    // Over HTTP/1.1 up to three reads of 15 KiB wait at different places.
+    assert!(http2 < MOST && http1 < MOST + 32 * 1024);
 }
 
 /// A gateway that is told to stop waits for answers, and not for a peer that has sent half of a
