@@ -20,6 +20,7 @@ mod buffered;
 mod collect;
 #[cfg(any(feature = "sign", feature = "compat"))]
 mod gathered;
+#[cfg_attr(not(feature = "client"), allow(dead_code))]
 mod lent;
 
 pub use self::buffered::Buffered;
@@ -145,6 +146,7 @@ pub struct UpstreamBody(UpstreamKind);
 enum UpstreamKind {
     Whole(Buffered),
     Stream(AnyBody),
+    #[cfg_attr(not(feature = "client"), allow(dead_code))]
     Lent(Lent),
 }
 
