@@ -287,7 +287,7 @@ async fn any_body_goes_through() {
     send(upstream, || axum::body::Body::from(text), text).await;
     send(upstream, || axum::body::Body::new(own(text)), text).await;
     send(upstream, || tonic::body::Body::new(own(text)), text).await;
-    send(upstream, || tonic::body::Body::empty(), "").await;
+    send(upstream, tonic::body::Body::empty, "").await;
     send(upstream, || own(text), text).await;
     send(upstream, || Box::pin(own(text)), text).await;
     send(upstream, || own(text).trailers(), text).await;

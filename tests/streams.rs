@@ -42,7 +42,7 @@ const CLIENTS_KEY: &str = "AWS4-HMAC-SHA256 Credential=AK/20260102/us-east-1/bed
 
 fn streams() -> usize {
     let wanted = std::env::var("TOWER_BEDROCK_STREAMS");
-    wanted.map_or(300, |text| text.parse().expect("a number"))
+    wanted.map_or(150, |text| text.parse().expect("a number"))
 }
 
 /// The gateway example, before `upstream`.

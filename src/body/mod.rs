@@ -39,6 +39,7 @@ use pin_project_lite::pin_project;
 mod buffered;
 mod collect;
 mod gathered;
+#[cfg_attr(not(feature = "client"), allow(dead_code))]
 mod lent;
 
 pub use self::buffered::Buffered;
@@ -164,6 +165,7 @@ pub struct UpstreamBody(UpstreamKind);
 enum UpstreamKind {
     Whole(Buffered),
     Stream(AnyBody),
+    #[cfg_attr(not(feature = "client"), allow(dead_code))]
     Lent(Lent),
 }
 

@@ -95,10 +95,9 @@ mocked! {
 }
 
 /// A service that asks for no readiness may be called without.
-async fn called_without_asking<L, E: Debug>(case: Case<L>)
+async fn called_without_asking<L, E: Debug + Into<BoxError>>(case: Case<L>)
 where
     L: Layer<crate::probe::Probe, Service: Stack<Error = E>>,
-    E: Into<BoxError>,
 {
     let watch = Watch::default();
     watch.asks_for_nothing();
