@@ -6,7 +6,9 @@
 //! cargo bench --bench stack -- --goals            the tables and the goals alone
 //! cargo bench --bench stack -- FILTER             criterion alone
 //! cargo bench --bench stack -- --drive gateway calls 1000
-//!                                                 so many requests on one thread, for a profiler
+//! cargo bench --bench stack -- --drive layers-of 9 1000
+//!                                                 so many requests on one thread, for a profiler:
+//!                                                 through a proxy, or to a row of the layers' table
 //! ```
 //!
 //! Figures come from variants that take turns, round after round, so that a machine which is
@@ -84,7 +86,9 @@ fn drive(arguments: &[String]) {
     let requests = numbers.next().map(|requests: u64| requests as usize);
     match (proxy, work, requests) {
         (Some(proxy), Some(work), Some(requests)) => compare::drive(proxy, work, requests),
-        _ => eprintln!("--drive bare|observe|layers|gateway calls|streams REQUESTS"),
+        _ => eprintln!(
+            "--drive bare|observe|layers|gateway calls|streams REQUESTS, or --drive layers-of ROW REQUESTS"
+        ),
     }
 }
 
