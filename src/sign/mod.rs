@@ -103,6 +103,12 @@
 //! that is sent a second time is answered with 500 `StackMisordered` instead. While a client uploads
 //! its body the inner service is held ready: put a `concurrency_limit` outside of this layer.
 //!
+//! # Deployment caveats
+//! The host that is signed is that of `Host`, else of the URL, so nothing inside may dial another
+//! under its own name: an endpoint override belongs into the rewriting layer or the ready-made
+//! client. Bodies that are signed are in memory while they are sent, up to the limit each: a
+//! `concurrency_limit` bounds their sum. A provider that waits is asked before the body is read.
+//!
 //! # Cancellation
 //! Dropping the future drops what was read of the body, and the inner service.
 //!
@@ -134,6 +140,27 @@
 //! assert_eq!(service.oneshot(request).await?.status(), 400);
 //! # Ok(()) }
 //! ```
+//! For a VPC endpoint, whose name tells no region, with smaller bodies and a header more:
+//! ```
+//! use http::HeaderName;
+//! use tower_bedrock::credentials::Credentials;
+//! use tower_bedrock::sign::{SigV4SigningLayer, SignedHeaders};
+//!
+//! const TEAM: HeaderName = HeaderName::from_static("x-team");
+//!
+//! # fn main() -> Result<(), tower_bedrock::ConfigError> {
+//! let layer = SigV4SigningLayer::new(Credentials::new("AKIDEXAMPLE", "secret")?)
+//!     .with_region("eu-west-1")
+//!     .with_body_limit(4 * 1024 * 1024)
+//!     .with_signed_headers(SignedHeaders::EssentialAnd([TEAM].into()))
+//!     .with_forwarded_header(TEAM);
+//! # let _ = layer;
+//! # Ok(()) }
+//! ```
+//!
+//! # Limitations
+//! SigV4 only: no SigV4A, no presigned URLs of ours, no `aws-chunked` bodies. A retry inside of this
+//! layer is not noticed if no other layer of this crate is there.
 //!
 //! [`ProvideCredentials`]: crate::credentials::ProvideCredentials
 

@@ -55,8 +55,43 @@
 //! # }
 //! ```
 //!
+//! The ready-made client, for an endpoint with a certificate of one's own, and more patience for a
+//! connection than for silence:
+//!
+//! ```
+//! # #[cfg(feature = "client")]
+//! # fn main() -> Result<(), tower_bedrock::ConfigError> {
+//! use std::time::Duration;
+//! use tower::ServiceBuilder;
+//! use tower_bedrock::Timeouts;
+//! use tower_bedrock::upstream::{HyperClient, UpstreamLayer};
+//!
+//! let timeouts = Timeouts { idle: Some(Duration::from_secs(5)), ..Timeouts::default() };
+//! let client = HyperClient::new()
+//!     .with_connect_timeout(Duration::from_secs(10))
+//!     .with_endpoint("https://bedrock.internal:8443".parse().unwrap())?;
+//! let stack = ServiceBuilder::new()
+//!     .layer(UpstreamLayer::new().with_timeouts(timeouts))
+//!     .service(client);
+//! # let _ = stack;
+//! assert!(HyperClient::new().with_root_certificate_pem(b"no certificate").is_err());
+//! # Ok(()) }
+//! # #[cfg(not(feature = "client"))]
+//! # fn main() {}
+//! ```
+//!
 //! Inside of `SigV4SigningLayer` a request that comes for a second time with the signature that it
 //! had, from a retry in between, is answered with 500 `StackMisordered`.
+//!
+//! # Refusal
+//! 502 and 504 with code 2005, 429 with 2003, 500 `StackMisordered`; if it was the caller's body
+//! that broke off, 400. Bedrock's own errors are answers, and pass.
+//!
+//! # Deployment caveats
+//! No timeout but that for a connection and that for silence is on unless it is set: some models
+//! think for minutes before the first byte. The ready-made client keeps small buffers, so that a
+//! reader who stalls costs little; see [`HyperClient`]. Roots are the operating system's: in an
+//! image without any, every `https://` request is 502.
 //!
 //! # Cancellation
 //! A dropped future drops the inner one; a dropped body drops the inner body. With the ready-made
