@@ -26,6 +26,8 @@ use http::{Extensions, Uri, request};
 use crate::reject::{Manner, Rejection, RejectionKind};
 use crate::route::{Route, RouteConfig, Spans};
 
+#[cfg(feature = "observe")]
+mod claimed;
 mod credential;
 mod noted;
 mod policy;
@@ -99,6 +101,7 @@ struct Facts {
 }
 
 /// A parsed path.
+#[derive(Clone)]
 struct Parsed {
     spans: Spans,
     len: usize,
@@ -106,37 +109,9 @@ struct Parsed {
     uri: Option<Uri>,
 }
 
-impl Context {
-    /// The request's handle; inserted if there is none yet.
-    pub fn of(extensions: &mut Extensions) -> Self {
-        if let Some(context) = extensions.get::<Self>() {
-            return context.clone();
-        }
-        let context = Self::new();
-        extensions.insert(context.clone());
-        context
-    }
-
-    /// The request's handle, if one of our layers has seen the request.
-    pub fn get(extensions: &Extensions) -> Option<&Self> {
-        extensions.get()
-    }
-
-    /// A handle that no other observer has claimed. A request that was cloned from a template
-    /// would otherwise share its record with every other clone.
-    #[cfg(feature = "observe")]
-    pub(crate) fn claim(extensions: &mut Extensions) -> Self {
-        let context = extensions.get_or_insert_with(Self::new);
-        if context.0.claimed.swap(true, Ordering::Relaxed) {
-            context.0 = Self::new().0;
-            context.0.claimed.store(true, Ordering::Relaxed);
-        }
-        context.1.observe();
-        context.clone()
-    }
-
+impl Facts {
     fn new() -> Self {
-        let facts = Arc::new(Facts {
+        Self {
             started: Instant::now(),
             claimed: AtomicBool::new(false),
             inbound: OnceLock::new(),
@@ -166,8 +141,28 @@ impl Context {
             is_conversation: AtomicBool::new(false),
             sent_at: AtomicU64::new(0),
             request_size: AtomicU64::new(u64::MAX),
-        });
-        Self(facts, Passed::default())
+        }
+    }
+}
+
+impl Context {
+    /// The request's handle; inserted if there is none yet.
+    pub fn of(extensions: &mut Extensions) -> Self {
+        if let Some(context) = extensions.get::<Self>() {
+            return context.clone();
+        }
+        let context = Self::new();
+        extensions.insert(context.clone());
+        context
+    }
+
+    /// The request's handle, if one of our layers has seen the request.
+    pub fn get(extensions: &Extensions) -> Option<&Self> {
+        extensions.get()
+    }
+
+    fn new() -> Self {
+        Self(Arc::new(Facts::new()), Passed::default())
     }
 
     /// When the first of our layers saw the request.

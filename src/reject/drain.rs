@@ -19,11 +19,14 @@ use super::Manner;
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// Nor is a slower one.
 const MAX_TIME: Duration = Duration::from_secs(10);
+/// One that has no end in sight only as long as what is on its way may take.
+const MAX_TIME_OF_CONVERSATIONS: Duration = Duration::from_millis(100);
 
 /// How far a body has been read away.
 #[derive(Debug)]
 pub(crate) struct Drain {
     awaits_continue: bool,
+    most: Duration,
     seen: u64,
     sleep: Option<Pin<Box<Sleep>>>,
 }
@@ -32,6 +35,10 @@ impl Drain {
     pub(crate) fn new(manner: Manner) -> Self {
         Self {
             awaits_continue: manner.awaits_continue,
+            most: match manner.converses {
+                true => MAX_TIME_OF_CONVERSATIONS,
+                false => MAX_TIME,
+            },
             seen: 0,
             sleep: None,
         }
@@ -57,9 +64,10 @@ impl Drain {
                     if tokio::runtime::Handle::try_current().is_err() {
                         break;
                     }
+                    let most = self.most;
                     let sleep = self
                         .sleep
-                        .get_or_insert_with(|| Box::pin(tokio::time::sleep(MAX_TIME)));
+                        .get_or_insert_with(|| Box::pin(tokio::time::sleep(most)));
                     ready!(sleep.as_mut().poll(cx));
                     break;
                 }

@@ -27,6 +27,8 @@ mod kind;
 mod misordered;
 mod render;
 
+use crate::route::Operation;
+
 pub(crate) use self::drain::Drain;
 pub use self::future::ResponseFuture;
 pub use self::kind::RejectionKind;
@@ -54,6 +56,9 @@ pub(crate) struct Manner {
     pub(crate) awaits_continue: bool,
     /// The answer has no body. HTTP/1.1 servers leave it away, those of HTTP/2 do not.
     pub(crate) is_head: bool,
+    /// The client may keep its side open for as long as it likes to go on talking, and hears an
+    /// answer in between: gRPC, and bidirectional streams.
+    pub(crate) converses: bool,
 }
 
 impl Manner {
@@ -63,6 +68,7 @@ impl Manner {
         dialect: Dialect::Envelope,
         awaits_continue: false,
         is_head: false,
+        converses: false,
     };
 
     pub(crate) fn of(head: &request::Parts) -> Self {
@@ -81,6 +87,7 @@ impl Manner {
         Self {
             dialect,
             is_head: head.method == Method::HEAD,
+            converses: is_grpc || Operation::is_bidirectional(path),
             // Over HTTP/2 the stream would be reset under the client, and some then lose the answer.
             awaits_continue: head.version < Version::HTTP_2
                 && head

@@ -7,7 +7,7 @@ use std::task::{Context as Task, Poll, ready};
 
 use http::header::HOST;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -126,6 +126,12 @@ where
 impl BedrockPathRewriteLayer {
     fn rewrite(&self, context: &Context, head: &mut Parts) -> Result<(), Rejection> {
         let route = context.parse_route(&head.uri, &self.routes)?;
+        if head.method == Method::CONNECT {
+            return Err(Rejection::new(
+                RejectionKind::Unsupported,
+                "CONNECT is not supported by this gateway",
+            ));
+        }
         if let Surface::Compat(_) = route.surface() {
             return Err(Rejection::new(
                 RejectionKind::Unsupported,

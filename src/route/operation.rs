@@ -108,7 +108,6 @@ impl Operation {
     }
 
     /// Whether a path leads to `InvokeModelWithBidirectionalStream`, written as everybody does.
-    #[cfg(any(feature = "sign", feature = "upstream"))]
     pub(crate) fn is_bidirectional(path: &str) -> bool {
         path.ends_with("/invoke-with-bidirectional-stream")
     }

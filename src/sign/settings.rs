@@ -23,6 +23,8 @@ use crate::forward::keep_forwarded;
 use crate::reject::{Rejection, RejectionKind};
 use crate::route::{Operation, Surface, host_value};
 
+const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
+
 /// In cache lines of its own, for its reference count is written to by one thread only.
 #[derive(Clone)]
 #[repr(align(128))]
@@ -53,13 +55,13 @@ impl Settings {
     /// Everything that can be decided from the head.
     pub(super) fn prepare(&self, context: &Context, head: &mut Parts) -> Result<Plan, Rejection> {
         const ME: &str = "SigV4SigningLayer";
-        let proof = head
-            .headers
-            .get(AUTHORIZATION)
-            .filter(|value| value.is_sensitive());
-        let is_signed = |proof: &HeaderValue| proof.as_bytes().starts_with(b"AWS4-HMAC-SHA256");
-        // A plain request passes without a note of it: then the proof alone tells.
-        if context.is_new() && proof.is_some_and(is_signed) {
+        // A plain request passes without a note of it: then the signature alone tells, and its
+        // date, which nobody else would mark.
+        let is_marked = |name: &HeaderName| {
+            let value = head.headers.get(name);
+            value.is_some_and(HeaderValue::is_sensitive)
+        };
+        if context.is_new() && is_marked(&AUTHORIZATION) && is_marked(&X_AMZ_DATE) {
             return Err(Rejection::twice(ME));
         }
         if head.uri.authority().is_none() {

@@ -225,9 +225,9 @@ impl Future for UpstreamFuture {
                     *this.sending = None;
                     let wire = response.extensions_mut().remove::<Wire>();
                     let leash = wire.and_then(Wire::leash);
-                    return Poll::Ready(
-                        Ok(response.map(|body| UpstreamResponse::new(body, leash))),
-                    );
+                    let version = response.version();
+                    let new = |body| UpstreamResponse::new(body, version, leash);
+                    return Poll::Ready(Ok(response.map(new)));
                 }
                 Poll::Ready(Err(error)) => {
                     let wire = wire(&captured.connection_metadata());
@@ -295,13 +295,15 @@ fn fault(error: &legacy::Error, version: Version, wire: Option<&Wire>) -> Fault 
 pub struct UpstreamResponse {
     /// `None` is the empty body of `Default`.
     body: Option<Incoming>,
+    is_http2: bool,
     _leash: Option<Leash>,
 }
 
 impl UpstreamResponse {
-    fn new(body: Incoming, leash: Option<Leash>) -> Self {
+    fn new(body: Incoming, version: Version, leash: Option<Leash>) -> Self {
         Self {
             body: Some(body),
+            is_http2: version == Version::HTTP_2,
             _leash: leash,
         }
     }
@@ -319,7 +321,12 @@ impl Body for UpstreamResponse {
         let Some(body) = &mut self.body else {
             return Poll::Ready(None);
         };
-        let frame = ready!(Pin::new(body).poll_frame(cx));
+        let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+        // hyper takes a reset without an error, and a GOAWAY that excludes this stream, for its end.
+        if self.is_http2 && frame.is_none() && !self.body.as_ref().is_none_or(Body::is_end_stream) {
+            self.body = None;
+            return Poll::Ready(Some(Err(Fault::CutOff.into())));
+        }
         Poll::Ready(frame.map(|frame| {
             frame
                 .map(light)

@@ -174,7 +174,8 @@ impl Shard {
 /// `x-amz-date` of this second.
 fn date_value(known: &mut Option<(Second, HeaderValue)>, second: Second) -> Option<&HeaderValue> {
     if known.as_ref().is_none_or(|(known, _)| *known != second) {
-        let value = HeaderValue::from_bytes(&second.text()).ok()?;
+        let mut value = HeaderValue::from_bytes(&second.text()).ok()?;
+        value.set_sensitive(true); // tells a signature of ours from a client's
         *known = Some((second, value));
     }
     known.as_ref().map(|(_, value)| value)
