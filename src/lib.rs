@@ -105,7 +105,8 @@
         feature = "auth",
         feature = "rewrite",
         feature = "sign",
-        feature = "observe"
+        feature = "observe",
+        feature = "upstream"
     )),
     allow(dead_code, unused_imports)
 )]
