@@ -69,21 +69,21 @@
 //!
 //! # Features
 //! One per module; each only adds API. The four layers are on by default and bring no TLS, no AWS
-//! SDK and no OpenTelemetry: 68 crates in all. How many one feature alone comes to is in the last
+//! SDK and no OpenTelemetry: 64 crates in all. How many one feature alone comes to is in the last
 //! column; 17 are always there.
 //!
 //! | feature | adds | brings | crates |
 //! |---|---|---|--:|
 //! | `auth` (default) | [`auth`] | `sha2`, `subtle` | 26 |
 //! | `rewrite` (default) | [`rewrite`] | | 17 |
-//! | `sign` (default) | [`sign`], [`credentials`] | `aws-sigv4` and what it needs, `zeroize` | 62 |
-//! | `observe` (default) | [`observe`] | `uuid`, `getrandom`, `time`, `base64`, `serde` | 33 |
+//! | `sign` (default) | [`sign`], [`credentials`] | `aws-sigv4` and what it needs, `zeroize` | 59 |
+//! | `observe` (default) | [`observe`] | `uuid`, `getrandom`, `time`, `base64` | 26 |
 //! | `compat` | [`compat`] | `serde`, `flate2` | 27 |
 //! | `upstream` | [`upstream::UpstreamLayer`] | `tower` | 18 |
 //! | `client` | [`upstream::HyperClient`] | `hyper-util`, `rustls` with `ring` | 52 |
-//! | `gateway` | [`Gateway`]: all of the above | | 101 |
-//! | `metrics` | [`observe::Metrics`]: a sink for the `metrics` facade | `metrics` | 36 |
-//! | `emulator` | [`emulator`]: a loopback Bedrock that verifies signatures, for tests | `hyper-util`'s server | 64 |
+//! | `gateway` | [`Gateway`]: all of the above | | 100 |
+//! | `metrics` | [`observe::Metrics`]: a sink for the `metrics` facade | `metrics` | 29 |
+//! | `emulator` | [`emulator`]: a loopback Bedrock that verifies signatures, for tests | `hyper-util`'s server | 62 |
 //! | `full` | everything | | 106 |
 //!
 //! # Not supported
@@ -105,7 +105,8 @@
         feature = "auth",
         feature = "rewrite",
         feature = "sign",
-        feature = "observe"
+        feature = "observe",
+        feature = "upstream"
     )),
     allow(dead_code, unused_imports)
 )]
@@ -122,6 +123,8 @@ pub mod reject;
 
 pub mod eventstream;
 
+#[cfg(any(feature = "sign", feature = "observe"))]
+mod fields;
 #[cfg(any(feature = "rewrite", feature = "sign", feature = "compat"))]
 mod forward;
 #[cfg(feature = "sign")]

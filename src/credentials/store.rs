@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde_core::de::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 use super::Credentials;
 use crate::error::ConfigError;
+use crate::fields::{self, Others};
 use crate::route::partition;
 
 /// A provider key as Cloudflare AI Gateway stores it for Bedrock ("bring your own key").
@@ -29,14 +30,21 @@ pub struct StoredKey {
     region: Arc<str>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Json {
-    access_key_id: Option<String>,
-    secret_access_key: Option<Zeroizing<String>>,
-    session_token: Option<Zeroizing<String>>,
-    api_key: Option<Zeroizing<String>>,
-    region: Option<String>,
+/// In the order in which they are read.
+const NAMES: [&str; 5] = [
+    "accessKeyId",
+    "secretAccessKey",
+    "sessionToken",
+    "apiKey",
+    "region",
+];
+
+struct Text(Zeroizing<String>);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        String::deserialize(value).map(|text| Self(text.into()))
+    }
 }
 
 impl StoredKey {
@@ -64,7 +72,8 @@ impl StoredKey {
     /// If it is not that; the error does not show the text.
     pub fn from_json(json: &str) -> Result<Self, ConfigError> {
         // serde's own text may quote what was found, so it is not passed on.
-        let json: Json = serde_json::from_str(json).map_err(|error| {
+        let fields = fields::read(json.as_bytes(), NAMES, Others::Refused);
+        let [id, secret, token, api_key, region] = fields.map_err(|error| {
             let place = format!("line {}, column {}", error.line(), error.column());
             ConfigError::new(
                 "provider key",
@@ -72,10 +81,9 @@ impl StoredKey {
             )
         })?;
         let missing = |name: &'static str| move || ConfigError::new(name, "is missing");
-        let credentials = match json.api_key {
-            Some(key) => {
-                let pair = json.access_key_id.is_some() || json.secret_access_key.is_some();
-                if pair || json.session_token.is_some() {
+        let credentials = match api_key {
+            Some(Text(key)) => {
+                if id.is_some() || secret.is_some() || token.is_some() {
                     return Err(ConfigError::new(
                         "apiKey",
                         "is there beside a key pair: keep one of them",
@@ -84,17 +92,16 @@ impl StoredKey {
                 Credentials::api_key(&key)?
             }
             None => {
-                let id = json.access_key_id.ok_or_else(missing("accessKeyId"))?;
-                let secret = json
-                    .secret_access_key
-                    .ok_or_else(missing("secretAccessKey"))?;
-                match json.session_token {
-                    Some(token) => Credentials::with_session_token(&id, &secret, &token)?,
+                let Text(id) = id.ok_or_else(missing("accessKeyId"))?;
+                let Text(secret) = secret.ok_or_else(missing("secretAccessKey"))?;
+                match token {
+                    Some(Text(token)) => Credentials::with_session_token(&id, &secret, &token)?,
                     None => Credentials::new(&id, &secret)?,
                 }
             }
         };
-        Self::new(credentials, &json.region.ok_or_else(missing("region"))?)
+        let Text(region) = region.ok_or_else(missing("region"))?;
+        Self::new(credentials, &region)
     }
 
     /// The credentials.
@@ -141,6 +148,11 @@ mod tests {
         for (json, setting) in [
             ("", "provider key"),
             ("[]", "provider key"),
+            (r#"["A","hush",null,null,"us-east-1"]"#, "provider key"),
+            (
+                r#"{"accessKeyId":"A","secretAccessKey":"hush","region":"us-east-1","region":"us-east-1"}"#,
+                "provider key",
+            ),
             (
                 r#"{"accessKeyId":"A","secretAccessKey":"hush","region":"us-east-1","x":1}"#,
                 "provider key",

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::{Serialize, Serializer};
+use serde_core::ser::{Serialize, SerializeStruct, Serializer};
 use time::OffsetDateTime;
 
 use super::cost::Cost;
@@ -14,32 +14,25 @@ use super::trace::{SpanId, TraceId};
 /// What happened to one request: see the table in the [module docs](super).
 ///
 /// It serializes to a flat object of these names; what is not known is `null`, never zero.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Record {
     /// The log id: a UUID of version 7, sent as `cf-aig-log-id`.
     pub id: String,
     /// When the request came.
-    #[serde(serialize_with = "rfc3339")]
     pub created_at: SystemTime,
     /// From the request's head to the last byte of the answer.
-    #[serde(serialize_with = "millis")]
     pub duration: Duration,
     /// To the first byte of the answer's body.
-    #[serde(serialize_with = "some_millis")]
     pub time_to_first_byte: Option<Duration>,
     /// To the first piece of a stream in which the model says something.
-    #[serde(serialize_with = "some_millis")]
     pub time_to_first_token: Option<Duration>,
     /// The mean time from one such piece to the next: from the first to the end of the message, by
     /// the number of the others.
-    #[serde(serialize_with = "some_millis")]
     pub time_between_tokens: Option<Duration>,
     /// From the latest attempt to the head of its answer.
-    #[serde(serialize_with = "some_millis")]
     pub upstream_latency: Option<Duration>,
     /// How long the model took, as Bedrock measured it.
-    #[serde(serialize_with = "some_millis")]
     pub bedrock_latency: Option<Duration>,
     /// Always `aws-bedrock`.
     pub provider: &'static str,
@@ -197,6 +190,43 @@ impl Record {
     }
 }
 
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        /// Every field under its own name, as it is or as what is said to stand for it.
+        macro_rules! object {
+            ($($field:ident $(= $value:expr)?,)*) => {{
+                let Self { $($field),* } = self;
+                let names = [$(stringify!($field)),*];
+                let mut object = serializer.serialize_struct("Record", names.len())?;
+                $(
+                    $(let $field = &$value;)?
+                    object.serialize_field(stringify!($field), $field)?;
+                )*
+                object.end()
+            }};
+        }
+        object! {
+            id, created_at = Rfc3339(*created_at),
+            duration = in_millis(*duration),
+            time_to_first_byte = time_to_first_byte.map(in_millis),
+            time_to_first_token = time_to_first_token.map(in_millis),
+            time_between_tokens = time_between_tokens.map(in_millis),
+            upstream_latency = upstream_latency.map(in_millis),
+            bedrock_latency = bedrock_latency.map(in_millis),
+            provider, model, path,
+            status_code, grpc_status, success, outcome, is_stream, bytes_unread,
+            tokens_in, tokens_input, tokens_cache_read, tokens_cache_write,
+            tokens_out, tokens_reasoning,
+            cost, custom_cost, request_size, response_size,
+            account_id, gateway_id, principal, region, operation,
+            stop_reason, guardrail_action, service_tier,
+            upstream_request_id, response_id, attempts,
+            metadata, trace_id, parent_span_id, cached, step, event_id,
+            credentials_id, alias, error, ignored, request_body, response_body,
+        }
+    }
+}
+
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -243,23 +273,14 @@ pub(super) fn in_millis(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1000.0
 }
 
-fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(in_millis(*duration))
-}
-
-fn some_millis<S: Serializer>(
-    duration: &Option<Duration>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    duration.map(in_millis).serialize(serializer)
-}
-
-fn rfc3339<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&Rfc3339(*time))
-}
-
 /// UTC, to the millisecond.
 struct Rfc3339(SystemTime);
+
+impl Serialize for Rfc3339 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
 
 impl fmt::Display for Rfc3339 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

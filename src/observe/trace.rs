@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZero;
 
 use http::HeaderValue;
-use serde::{Serialize, Serializer};
+use serde_core::{Serialize, Serializer};
 
 /// The id of a trace: 32 hexadecimal digits, not all of them zero.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,14 +1,20 @@
 //! The header `cf-aig-custom-cost`.
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::amount::Cost;
 use super::decimal::{self, ATTO};
+use crate::fields::{self, Others};
 use crate::observe::ignored::Ignored;
 use crate::observe::usage::Usage;
 
 const HEADER: &str = "cf-aig-custom-cost";
+
+const TOTAL: &str = "total_cost";
+const INPUT: &str = "per_token_in";
+const OUTPUT: &str = "per_token_out";
+const CACHE_READ: &str = "per_cache_read_token";
+const CACHE_WRITE: &str = "per_cache_write_token";
 
 /// A client's own price of its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,24 +29,16 @@ pub(crate) enum Custom {
     },
 }
 
-#[derive(Deserialize)]
-struct Given<'a> {
-    #[serde(borrow)]
-    total_cost: Option<&'a RawValue>,
-    per_token_in: Option<&'a RawValue>,
-    per_token_out: Option<&'a RawValue>,
-    per_cache_read_token: Option<&'a RawValue>,
-    per_cache_write_token: Option<&'a RawValue>,
-}
-
 impl Custom {
     /// The price in a header's value. What is no price is named in `ignored`: with a rate that is
     /// needed, all of it.
     pub(crate) fn read(json: &[u8], ignored: &mut Ignored) -> Option<Self> {
-        let Ok(given) = serde_json::from_slice::<Given<'_>>(json) else {
+        let names = [TOTAL, INPUT, OUTPUT, CACHE_READ, CACHE_WRITE];
+        let Ok(given) = fields::read::<&RawValue, 5>(json, names, Others::Ignored) else {
             ignored.add(HEADER, "not a JSON object of numbers");
             return None;
         };
+        let [total, input, output, cache_read, cache_write] = given;
         let mut read = |name: &str, value: Option<&RawValue>, most: u64, digits: i32| {
             let value = value?.get();
             let number = decimal::parse(value, digits).filter(|&number| number <= most);
@@ -50,32 +48,22 @@ impl Custom {
             number
         };
         // A million dollars.
-        let total = read(
-            "total_cost",
-            given.total_cost,
-            1_000_000_000_000_000_000,
-            12,
-        );
-        if let Some(total) = total {
-            return Some(Self::Total(Cost::from_picodollars(total)));
+        if let Some(dollars) = read(TOTAL, total, 1_000_000_000_000_000_000, 12) {
+            return Some(Self::Total(Cost::from_picodollars(dollars)));
         }
         // A dollar a token.
         let mut rate = |name, value| read(name, value, 1_000_000_000_000_000_000, ATTO);
-        let input = rate("per_token_in", given.per_token_in);
-        let output = rate("per_token_out", given.per_token_out);
-        let cache_read = rate("per_cache_read_token", given.per_cache_read_token);
-        let cache_write = rate("per_cache_write_token", given.per_cache_write_token);
-        if given.total_cost.is_none() {
-            for (name, value) in [
-                ("per_token_in", given.per_token_in),
-                ("per_token_out", given.per_token_out),
-            ] {
+        let rates = (rate(INPUT, input), rate(OUTPUT, output));
+        let cache_read = rate(CACHE_READ, cache_read);
+        let cache_write = rate(CACHE_WRITE, cache_write);
+        if total.is_none() {
+            for (name, value) in [(INPUT, input), (OUTPUT, output)] {
                 if value.is_none() {
                     ignored.add(HEADER, &format!("without {name}"));
                 }
             }
         }
-        let (input, output) = (input?, output?);
+        let (input, output) = (rates.0?, rates.1?);
         let has_cache = cache_read.or(cache_write).is_some();
         let cache = has_cache.then(|| (cache_read.unwrap_or(input), cache_write.unwrap_or(input)));
         Some(Self::PerToken {
@@ -179,6 +167,21 @@ mod tests {
                 &["not a JSON object of numbers"],
             ),
             ("12", None, &["not a JSON object of numbers"]),
+            (
+                "[1,null,null,null,null]",
+                None,
+                &["not a JSON object of numbers"],
+            ),
+            (
+                r#"{"total_cost":1,"total_cost":1}"#,
+                None,
+                &["not a JSON object of numbers"],
+            ),
+            (
+                r#"{"total_cost":null}"#,
+                None,
+                &["without per_token_in", "without per_token_out"],
+            ),
             ("", None, &["not a JSON object of numbers"]),
             (
                 "{}",
