@@ -39,6 +39,7 @@ macro_rules! each_observed {
 }
 
 mod alone;
+mod attempts;
 mod bodies;
 mod cancel;
 mod compose;

@@ -139,9 +139,17 @@ async fn upgrades_and_connect() {
         assert!(answer.starts_with("HTTP/1.1 40"), "{line}: {answer}");
         assert!(answer.contains("AiGatewayError"), "{line}: {answer}");
     }
+    // To a path that leads somewhere.
+    let tunnel = request(
+        &format!("CONNECT {target} HTTP/1.1"),
+        "connection: close\r\n",
+        "",
+    );
+    let answer = exchange(address, tunnel.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 501"), "{answer}");
     assert!(stack.emulator.requests().is_empty());
     let refused = "refused";
-    let expected = ["complete", "complete", refused, refused, refused];
+    let expected = ["complete", "complete", refused, refused, refused, refused];
     recorded(&stack.records, &expected).await;
 }
 

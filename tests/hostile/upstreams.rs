@@ -79,6 +79,10 @@ enum Then {
     NotSeen,
     ResetAtOnce,
     ResetAmid,
+    /// Without an error, as if there were no more to say.
+    ResetWithoutErrorAmid,
+    /// Says goodbye amid its answer, and that this request was not looked at.
+    NotSeenAmid,
 }
 
 fn goaway(last: u32, code: u8) -> Vec<u8> {
@@ -132,6 +136,16 @@ async fn http2_upstream(then: Then) -> (String, Arc<AtomicUsize>) {
                         pause().await;
                         peer.send(&reset).await;
                     }
+                    Then::ResetWithoutErrorAmid => {
+                        peer.send(&[head, some].concat()).await;
+                        pause().await;
+                        peer.send(&frame(RST_STREAM, 0, id, &[0; 4])).await;
+                    }
+                    Then::NotSeenAmid => {
+                        peer.send(&[head, some].concat()).await;
+                        pause().await;
+                        peer.send(&goaway(0, 0)).await;
+                    }
                 }
                 while peer.next().await.is_some() {}
             });
@@ -149,6 +163,8 @@ async fn goodbyes_and_resets() {
         (Then::NotSeen, 502, "upstream_error", 2),
         (Then::ResetAtOnce, 502, "upstream_error", 1),
         (Then::ResetAmid, 200, "upstream_cut", 1),
+        (Then::ResetWithoutErrorAmid, 200, "upstream_cut", 1),
+        (Then::NotSeenAmid, 200, "upstream_cut", 2),
     ] {
         let (url, seen) = http2_upstream(then).await;
         let (gateway, records) = before(&url, |builder| builder);
