@@ -2,7 +2,9 @@
 //!
 //! A client that is still uploading does not look for an answer. HTTP/1.1 connections would be
 //! closed under it, and what it gets then is a reset instead of the refusal; some HTTP/2 clients
-//! hang. So a refusal is given only once the rest of the body was read and dropped.
+//! hang. So a refusal is given only once the rest of the body was read and dropped. In a conversation
+//! (gRPC, bidirectional streams) a client hears while it speaks, and may never come to an end: it is
+//! answered at once.
 
 use std::future::Future;
 use std::pin::Pin;
