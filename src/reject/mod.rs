@@ -65,6 +65,30 @@ impl Manner {
         is_head: false,
     };
 
+    /// In one byte, which is not 0.
+    pub(crate) fn packed(self) -> u8 {
+        let dialect = match self.dialect {
+            Dialect::Envelope => 1,
+            Dialect::OpenAi => 2,
+            Dialect::Grpc => 3,
+        };
+        dialect | u8::from(self.awaits_continue) << 2 | u8::from(self.is_head) << 3
+    }
+
+    pub(crate) fn unpacked(byte: u8) -> Option<Self> {
+        let dialect = match byte & 3 {
+            0 => return None,
+            1 => Dialect::Envelope,
+            2 => Dialect::OpenAi,
+            _ => Dialect::Grpc,
+        };
+        Some(Self {
+            dialect,
+            awaits_continue: byte & 4 != 0,
+            is_head: byte & 8 != 0,
+        })
+    }
+
     pub(crate) fn of(head: &request::Parts) -> Self {
         let path = head.uri.path();
         let is_grpc = head
