@@ -1,6 +1,8 @@
 //! Which headers of a gateway's client Bedrock gets to see.
 
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, USER_AGENT};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, USER_AGENT,
+};
 
 /// Headers of a signature that the client made, or that belong to none.
 pub(crate) const STALE: [&str; 5] = [
@@ -17,7 +19,6 @@ pub(crate) fn keep_forwarded(headers: &mut HeaderMap, others: &[HeaderName]) {
 }
 
 fn travels(name: &HeaderName) -> bool {
-    const NAMES: [HeaderName; 5] = [ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT];
     const PREFIXES: [&str; 5] = [
         "amz-sdk-",
         "anthropic-",
@@ -26,7 +27,12 @@ fn travels(name: &HeaderName) -> bool {
         "x-amzn-bedrock-",
     ];
     // Without their names in text, most are known by one comparison.
-    NAMES.contains(name) || {
+    let is_known = *name == HOST
+        || *name == ACCEPT
+        || *name == CONTENT_LENGTH
+        || *name == CONTENT_TYPE
+        || *name == USER_AGENT;
+    is_known || {
         let text = name.as_str();
         PREFIXES.iter().any(|prefix| text.starts_with(prefix)) && !STALE.contains(&text)
     }
@@ -41,6 +47,11 @@ pub(crate) fn remove(headers: &mut HeaderMap, doomed: impl Fn(&HeaderName) -> bo
         let Some(name) = headers.keys().find(|name| doomed(name)) else {
             return;
         };
+        // Most clients send it, and it is known without its text.
+        if *name == ACCEPT_ENCODING {
+            headers.remove(ACCEPT_ENCODING);
+            continue;
+        }
         let name = name.as_str().as_bytes();
         let Some(copy) = buffer.get_mut(..name.len()) else {
             break;

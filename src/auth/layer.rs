@@ -100,7 +100,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut head, body) = request.into_parts();
-        let (_, wrong) = Context::enter(&mut head.extensions, Stage::Auth);
+        let (context, wrong) = Context::enter(&mut head.extensions, Stage::Auth);
         let verdict = match wrong {
             Some(rejection) => Some(Err(rejection)),
             None => self.auth.now(&head),
@@ -111,13 +111,15 @@ where
             let asking = Some(Asking {
                 verdict: Arc::clone(&self.auth).later(head),
                 auth: Arc::clone(&self.auth),
+                context,
                 body,
                 ready: std::mem::replace(&mut self.inner, fresh),
             });
             let state = State::Asking { asking };
             return ResponseFuture { state };
         };
-        let admitted = verdict.and_then(|principal| admit(&*self.auth, principal, &mut head));
+        let admitted =
+            verdict.and_then(|principal| admit(&*self.auth, principal, &context, &mut head));
         let state = match admitted {
             Ok(()) => State::inner(self.inner.call(Request::from_parts(head, body))),
             Err(rejection) => {
@@ -134,6 +136,7 @@ where
 fn admit(
     auth: &dyn DynAuthenticate,
     principal: Principal,
+    context: &Context,
     head: &mut Parts,
 ) -> Result<(), Rejection> {
     let by_own_header = head.headers.remove(CF_AIG_AUTHORIZATION).is_some();
@@ -158,9 +161,7 @@ fn admit(
             head.headers.append(AUTHORIZATION, value);
         }
     }
-    if let Some(context) = Context::get(&head.extensions) {
-        context.set_principal(principal);
-    }
+    context.set_principal(principal);
     Ok(())
 }
 
@@ -184,6 +185,7 @@ pin_project! {
 struct Asking<S, B> {
     verdict: Later,
     auth: Arc<dyn DynAuthenticate>,
+    context: Context,
     body: B,
     ready: S,
 }
@@ -224,6 +226,7 @@ where
                     let (mut head, verdict) = ready!(waiting.verdict.as_mut().poll(cx));
                     let Some(Asking {
                         auth,
+                        context,
                         body,
                         mut ready,
                         ..
@@ -232,7 +235,7 @@ where
                         return Poll::Pending;
                     };
                     let admitted =
-                        verdict.and_then(|principal| admit(&*auth, principal, &mut head));
+                        verdict.and_then(|principal| admit(&*auth, principal, &context, &mut head));
                     state.set(match admitted {
                         Ok(()) => State::inner(ready.call(Request::from_parts(head, body))),
                         Err(rejection) => State::refused(rejection, &head, body),

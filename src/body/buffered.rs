@@ -18,7 +18,7 @@ use http_body::{Body, Frame, SizeHint};
 pub struct Buffered {
     /// Most bodies are one frame; it needs no list.
     first: Option<Bytes>,
-    rest: Option<VecDeque<Bytes>>,
+    rest: Option<Box<VecDeque<Bytes>>>,
     trailers: Option<Box<HeaderMap>>,
     remaining: u64,
 }
@@ -41,7 +41,9 @@ impl Buffered {
 
     /// The frames not yet read.
     pub fn frames(&self) -> impl Iterator<Item = &Bytes> {
-        self.first.iter().chain(self.rest.iter().flatten())
+        self.first
+            .iter()
+            .chain(self.rest.iter().flat_map(|rest| rest.iter()))
     }
 
     /// All of it in one piece; copied only if it came in several.
@@ -53,7 +55,7 @@ impl Buffered {
             (first, rest) => {
                 let frames: Vec<Bytes> = first
                     .into_iter()
-                    .chain(rest.into_iter().flatten())
+                    .chain(rest.into_iter().flat_map(|rest| *rest))
                     .collect();
                 frames.concat().into()
             }
@@ -63,7 +65,7 @@ impl Buffered {
     /// The frame that came last, of those not yet read.
     #[cfg(feature = "sign")]
     pub(crate) fn last(&self) -> Option<&Bytes> {
-        let rest = self.rest.as_ref().and_then(VecDeque::back);
+        let rest = self.rest.as_ref().and_then(|rest| rest.back());
         rest.or(self.first.as_ref())
     }
 
@@ -74,7 +76,7 @@ impl Buffered {
         self.remaining += frame.len() as u64;
         match &mut self.rest {
             Some(rest) => rest.push_back(frame),
-            None if self.first.is_some() => self.rest = Some(VecDeque::from([frame])),
+            None if self.first.is_some() => self.rest = Some(Box::new(VecDeque::from([frame]))),
             None => self.first = Some(frame),
         }
     }

@@ -30,12 +30,15 @@
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+#[cfg_attr(not(feature = "client"), allow(dead_code))]
+mod begun;
 mod buffered;
 mod collect;
 mod gathered;
@@ -45,6 +48,7 @@ mod lent;
 pub use self::buffered::Buffered;
 use self::lent::Lent;
 
+pub(crate) use self::begun::Begun;
 #[cfg(feature = "client")]
 pub(crate) use self::lent::GivenBack;
 
@@ -160,7 +164,11 @@ fn poll_whole(
 }
 
 /// The request body of the ready-made client: held whole, or anything at all behind one box.
-pub struct UpstreamBody(UpstreamKind);
+pub struct UpstreamBody {
+    kind: UpstreamKind,
+    /// Told when the request is about to be sent.
+    begun: Option<Arc<Begun>>,
+}
 
 enum UpstreamKind {
     Whole(Buffered),
@@ -179,29 +187,45 @@ impl UpstreamBody {
         B::Error: Into<BoxError>,
     {
         // `RequestBody` is what turns the body's own error into a boxed one.
-        Self(UpstreamKind::Stream(Box::pin(RequestBody::stream(body))))
+        Self::of(UpstreamKind::Stream(Box::pin(RequestBody::stream(body))))
+    }
+
+    fn of(kind: UpstreamKind) -> Self {
+        Self { kind, begun: None }
     }
 
     /// A second copy of the body, if it is held whole.
     pub fn try_clone(&self) -> Option<Self> {
-        match &self.0 {
+        match &self.kind {
             UpstreamKind::Whole(body) => Some(body.clone().into()),
             UpstreamKind::Stream(_) | UpstreamKind::Lent(_) => None,
         }
+    }
+
+    /// It is held.
+    #[cfg(feature = "client")]
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self.kind, UpstreamKind::Whole(_))
+    }
+
+    /// Tells when the request with this body is begun to be sent.
+    #[cfg(feature = "client")]
+    pub(crate) fn watch(&mut self) -> Arc<Begun> {
+        Arc::clone(self.begun.insert(Begun::watched()))
     }
 
     /// From now on, what is left of a body that streams through when this one is dropped comes
     /// back.
     #[cfg(feature = "client")]
     pub(crate) fn lend(&mut self) -> Option<GivenBack> {
-        match std::mem::replace(&mut self.0, UpstreamKind::Whole(Buffered::empty())) {
+        match std::mem::replace(&mut self.kind, UpstreamKind::Whole(Buffered::empty())) {
             UpstreamKind::Stream(body) if !body.is_end_stream() => {
                 let (lent, owner) = Lent::new(body);
-                self.0 = UpstreamKind::Lent(lent);
+                self.kind = UpstreamKind::Lent(lent);
                 Some(owner)
             }
             other => {
-                self.0 = other;
+                self.kind = other;
                 None
             }
         }
@@ -229,7 +253,7 @@ impl<B: Into<UpstreamBody>> IntoUpstreamBody for B {
 
 impl fmt::Debug for UpstreamBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.kind {
             UpstreamKind::Whole(body) => body.fmt(f),
             _ => f.write_str("UpstreamBody { .. }"),
         }
@@ -238,7 +262,7 @@ impl fmt::Debug for UpstreamBody {
 
 impl From<Buffered> for UpstreamBody {
     fn from(body: Buffered) -> Self {
-        Self(UpstreamKind::Whole(body))
+        Self::of(UpstreamKind::Whole(body))
     }
 }
 
@@ -264,7 +288,7 @@ impl Body for UpstreamBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         loop {
-            let frame = ready!(match &mut self.0 {
+            let frame = ready!(match &mut self.kind {
                 UpstreamKind::Whole(body) => poll_whole(body, cx),
                 UpstreamKind::Stream(body) => body.as_mut().poll_frame(cx),
                 UpstreamKind::Lent(body) => Pin::new(body).poll_frame(cx),
@@ -277,7 +301,7 @@ impl Body for UpstreamBody {
                         return Poll::Ready(None);
                     }
                 }
-                Some(Ok(frame)) if !matches!(self.0, UpstreamKind::Whole(_)) => {
+                Some(Ok(frame)) if !matches!(self.kind, UpstreamKind::Whole(_)) => {
                     return Poll::Ready(Some(Ok(light(frame))));
                 }
                 frame => return Poll::Ready(frame),
@@ -286,7 +310,10 @@ impl Body for UpstreamBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        if let Some(begun) = &self.begun {
+            begun.begin();
+        }
+        match &self.kind {
             UpstreamKind::Whole(body) => body.is_end_stream(),
             UpstreamKind::Stream(body) => body.is_end_stream(),
             UpstreamKind::Lent(body) => body.is_end_stream(),
@@ -294,7 +321,7 @@ impl Body for UpstreamBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.kind {
             UpstreamKind::Whole(body) => body.size_hint(),
             UpstreamKind::Stream(body) => body.size_hint(),
             UpstreamKind::Lent(body) => body.size_hint(),

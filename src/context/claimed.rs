@@ -33,7 +33,7 @@ impl Facts {
         let mut facts = Self::new();
         facts.inbound = self.inbound.clone();
         facts.parsed = self.parsed.clone();
-        facts.manner = self.manner.clone();
+        facts.manner = self.manner.load(Ordering::Relaxed).into();
         facts.principal = self.principal.clone();
         facts.key_choice = self.key_choice.clone();
         #[cfg(feature = "compat")]

@@ -1,12 +1,12 @@
 //! With whose keys a request goes to AWS: decided from its headers and query alone.
 
 use http::header::AUTHORIZATION;
-use http::{HeaderValue, request};
+use http::{HeaderName, HeaderValue, request};
 
 use super::ClientCredentials;
 use crate::reject::{Rejection, RejectionKind};
 
-const ALIAS: &str = "cf-aig-byok-alias";
+const ALIAS: HeaderName = HeaderName::from_static("cf-aig-byok-alias");
 const SIGV4: &str = "AWS4-HMAC-SHA256";
 
 /// An AWS credential that the client sent with its request.

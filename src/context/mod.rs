@@ -17,7 +17,7 @@
 //! ```
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -76,7 +76,8 @@ struct Facts {
     #[cfg(feature = "observe")]
     taken: OnceLock<Box<Taken>>,
     noted: Noted,
-    manner: OnceLock<Manner>,
+    /// A packed [`Manner`]; 0 is "not known".
+    manner: AtomicU8,
     principal: OnceLock<Principal>,
     key_choice: OnceLock<KeyChoice>,
     credentials_id: OnceLock<Arc<str>>,
@@ -125,7 +126,7 @@ impl Facts {
             #[cfg(feature = "observe")]
             taken: OnceLock::new(),
             noted: Noted::default(),
-            manner: OnceLock::new(),
+            manner: AtomicU8::new(0),
             principal: OnceLock::new(),
             key_choice: OnceLock::new(),
             credentials_id: OnceLock::new(),
@@ -228,7 +229,15 @@ impl Context {
 
     /// How this request is refused; `head` is looked at the first time only.
     pub(crate) fn manner(&self, head: &request::Parts) -> Manner {
-        *self.0.manner.get_or_init(|| Manner::of(head))
+        if let Some(known) = Manner::unpacked(self.0.manner.load(Ordering::Relaxed)) {
+            return known;
+        }
+        let manner = Manner::of(head);
+        let place = &self.0.manner;
+        match place.compare_exchange(0, manner.packed(), Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => manner,
+            Err(first) => Manner::unpacked(first).unwrap_or(manner),
+        }
     }
 
     /// Keeps the rejection for the record; hands it back.

@@ -329,8 +329,8 @@ impl<F: Copy> Scanner<F> {
             return 0;
         };
         let here = self.levels.get(at).map_or(0, |level| level.paths);
-        let by_length = self.table.by_length.get(at);
-        let alike = by_length.and_then(|paths| paths.get(bucket(key.len())));
+        let by_bucket = self.table.by_bucket.get(at);
+        let alike = by_bucket.and_then(|paths| paths.get(bucket(key)));
         let here = here & alike.copied().unwrap_or_default();
         if here == 0 || (key == EACH.as_bytes()) != self.in_array() {
             return 0;

@@ -48,7 +48,7 @@ pub enum Dialect {
 }
 
 /// How a request is refused, told by its head as it arrived.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Manner {
     pub(crate) dialect: Dialect,
     /// The client waits for `100 Continue` before it sends its body (RFC 9110 §10.1.1): it is
@@ -70,6 +70,33 @@ impl Manner {
         is_head: false,
         converses: false,
     };
+
+    /// In one byte, which is not 0.
+    pub(crate) fn packed(self) -> u8 {
+        let dialect = match self.dialect {
+            Dialect::Envelope => 1,
+            Dialect::OpenAi => 2,
+            Dialect::Grpc => 3,
+        };
+        let flags = [self.awaits_continue, self.is_head, self.converses];
+        let flags = flags.into_iter().rev();
+        dialect | flags.fold(0, |byte, flag| byte << 1 | u8::from(flag)) << 2
+    }
+
+    pub(crate) fn unpacked(byte: u8) -> Option<Self> {
+        let dialect = match byte & 3 {
+            0 => return None,
+            1 => Dialect::Envelope,
+            2 => Dialect::OpenAi,
+            _ => Dialect::Grpc,
+        };
+        Some(Self {
+            dialect,
+            awaits_continue: byte & 4 != 0,
+            is_head: byte & 8 != 0,
+            converses: byte & 16 != 0,
+        })
+    }
 
     pub(crate) fn of(head: &request::Parts) -> Self {
         let path = head.uri.path();
@@ -214,5 +241,26 @@ impl Error for Rejection {
         self.internal
             .as_ref()
             .map(|e| &**e as &(dyn Error + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manner_in_one_byte() {
+        for dialect in [Dialect::Envelope, Dialect::OpenAi, Dialect::Grpc] {
+            for flags in 0..8 {
+                let manner = Manner {
+                    dialect,
+                    awaits_continue: flags & 1 != 0,
+                    is_head: flags & 2 != 0,
+                    converses: flags & 4 != 0,
+                };
+                assert_eq!(Manner::unpacked(manner.packed()), Some(manner));
+            }
+        }
+        assert_eq!(Manner::unpacked(0), None);
     }
 }

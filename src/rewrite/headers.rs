@@ -5,36 +5,24 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_E
 use crate::forward::remove;
 use crate::reject::{Rejection, RejectionKind};
 
-/// Headers that speak about one connection (RFC 9110 §7.6.1).
-const HOP_BY_HOP: [&str; 7] = [
-    "connection",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "proxy-connection",
-];
+/// Whether a header speaks about one connection (RFC 9110 §7.6.1).
+fn is_of_the_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection" | "keep-alive" | "te" | "trailer" | "transfer-encoding" | "upgrade"
+    ) || name.starts_with("proxy-")
+}
 
-/// Headers between the client and the gateway, or of proxies before it.
-const STOP_HERE: [&str; 6] = [
-    "cookie",
-    "expect",
-    "forwarded",
-    "via",
-    "x-api-key",
-    "x-real-ip",
-];
-
-const STOP_HERE_PREFIXES: [&str; 3] = ["cf-", "proxy-", "x-forwarded-"];
-
-/// Whether a request header of this name never travels upstream.
+/// Whether a request header of this name never travels upstream: it is between the client and the
+/// gateway, or of proxies before it.
 pub(super) fn stops_here(name: &str) -> bool {
-    HOP_BY_HOP.contains(&name)
-        || STOP_HERE.contains(&name)
-        || STOP_HERE_PREFIXES
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
+    is_of_the_hop(name)
+        || matches!(
+            name,
+            "cookie" | "expect" | "forwarded" | "via" | "x-api-key" | "x-real-ip"
+        )
+        || name.starts_with("cf-")
+        || name.starts_with("x-forwarded-")
 }
 
 /// Removes what never travels upstream.
@@ -50,10 +38,7 @@ pub(super) fn strip_response(headers: &mut HeaderMap) {
         headers.remove(CONTENT_LENGTH);
     }
     remove_named_in_connection(headers);
-    remove(headers, |name| {
-        let name = name.as_str();
-        HOP_BY_HOP.contains(&name) || name.starts_with("proxy-")
-    });
+    remove(headers, |name| is_of_the_hop(name.as_str()));
 }
 
 /// The names listed in `Connection`.

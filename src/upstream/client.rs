@@ -60,6 +60,11 @@ pub(super) type Client = legacy::Client<Connector, UpstreamBody>;
 /// What the upstream sends waits there until it is asked for: 8 KiB are read ahead over HTTP/1.1,
 /// 32 KiB on each stream of HTTP/2. The head of an answer may be 8 KiB long. Of a request body 8 KiB
 /// are written behind, and one frame.
+///
+/// # Streams
+/// Chunks of an answer over HTTP/1.1 that came in one read are handed on as one frame of the body, up
+/// to 8 KiB: its readers, and the server that writes it, are woken once for all of them. A chunk that
+/// came alone is handed on at once.
 #[derive(Clone)]
 pub struct HyperClient {
     shared: Arc<Shared>,
@@ -215,9 +220,9 @@ fn redirect(uri: &mut Uri, endpoint: &Uri) {
 }
 
 impl Shared {
-    fn pools(&self) -> Arc<Pools> {
+    fn pools(&self) -> &Arc<Pools> {
         let new = || Arc::new(Pools::new(&self.settings));
-        Arc::clone(self.pools.get_or_init(new))
+        self.pools.get_or_init(new)
     }
 }
 

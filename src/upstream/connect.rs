@@ -1,9 +1,10 @@
 //! Connections: where they go, and what they have been through.
 
-use std::future::{Future, ready};
+use std::cell::Cell;
+use std::future::{Future, poll_fn, ready};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -20,19 +21,42 @@ use tower_service::Service;
 
 use super::UpstreamError;
 use super::error::Fault;
+use crate::body::Begun;
 
 /// A connection attempt may outlive the request that caused it, if that is served by another
-/// connection first. It ends here at last.
+/// connection first, or if others wait for it. It ends here at last.
 const LONGEST: Duration = Duration::from_secs(60);
 /// Shorter than the idle timeouts of NAT gateways and firewalls: a model may think for minutes.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// Opens connections, all to `endpoint` if there is one.
+thread_local! {
+    /// How long the request that is being polled waits for a connection, if the attempt is its own.
+    static PATIENCE: Cell<Option<Duration>> = const { Cell::new(None) };
+}
+
+/// Does `work`; a connection attempt that it begins lasts this long at most.
+pub(super) fn within<T>(patience: Duration, work: impl FnOnce() -> T) -> T {
+    struct Reset;
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            let _ = PATIENCE.try_with(|place| place.set(None));
+        }
+    }
+    let _ = PATIENCE.try_with(|place| place.set(Some(patience)));
+    let _reset = Reset;
+    work()
+}
+
+/// Opens connections, all to `endpoint` if there is one. It is cloned for each request.
 #[derive(Clone)]
 pub(super) struct Connector {
+    way: Arc<Way>,
+    is_leashed: bool,
+}
+
+struct Way {
     https: Option<HttpsConnector<HttpConnector>>,
     endpoint: Option<Uri>,
-    is_leashed: bool,
 }
 
 impl Connector {
@@ -43,8 +67,7 @@ impl Connector {
         http.set_keepalive(Some(KEEPALIVE));
         let https = tls.map(|tls| HttpsConnector::from((http, tls)));
         Self {
-            https,
-            endpoint,
+            way: Arc::new(Way { https, endpoint }),
             is_leashed: false,
         }
     }
@@ -62,25 +85,25 @@ impl Service<Uri> for Connector {
     // Boxed once per connection: hyper-util asks for `Unpin`.
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, UpstreamError>> + Send>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), UpstreamError>> {
-        match &mut self.https {
-            Some(https) => https
-                .poll_ready(cx)
-                .map_err(|error| UpstreamError::new(Fault::Unreachable, error)),
-            None => Poll::Ready(Ok(())),
-        }
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), UpstreamError>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, target: Uri) -> Self::Future {
-        let target = self.endpoint.clone().unwrap_or(target);
+        let target = self.way.endpoint.clone().unwrap_or(target);
         let is_https = target.scheme() == Some(&Scheme::HTTPS);
-        let Some(https) = &mut self.https else {
+        let Some(mut https) = self.way.https.clone() else {
             return Box::pin(ready(Err(Fault::Tls.into())));
         };
-        let connecting = https.call(target);
         let stop = self.is_leashed.then(Arc::default);
+        let patience = PATIENCE.try_with(Cell::get).ok().flatten();
+        let longest = patience.unwrap_or(LONGEST).min(LONGEST);
         Box::pin(async move {
-            match tokio::time::timeout(LONGEST, connecting).await {
+            let connecting = async move {
+                poll_fn(|cx| https.poll_ready(cx)).await?;
+                https.call(target).await
+            };
+            match tokio::time::timeout(longest, connecting).await {
                 Ok(Ok(stream)) => Ok(TokioIo::new(Counted {
                     stream: TokioIo::new(stream),
                     received: Arc::default(),
@@ -96,7 +119,7 @@ impl Service<Uri> for Connector {
                     };
                     Err(UpstreamError::new(fault, error))
                 }
-                Err(_) => Err(Fault::ConnectTimeout(LONGEST).into()),
+                Err(_) => Err(Fault::ConnectTimeout(longest).into()),
             }
         })
     }
@@ -111,7 +134,12 @@ pub(super) struct Counted {
 
 #[derive(Debug, Default)]
 struct Received {
-    bytes: AtomicU64,
+    /// The first byte has come.
+    any: AtomicBool,
+    /// The latest request, of all, that had been begun when the latest byte came.
+    after: AtomicU64,
+    /// How many bytes came at once the last time.
+    at_once: AtomicUsize,
     /// The first byte is that of an HTTP/2 frame: the high byte of a small length. HTTP/1 begins
     /// with a letter.
     is_http2: AtomicBool,
@@ -119,10 +147,15 @@ struct Received {
 
 impl Received {
     fn add(&self, bytes: &[u8]) {
-        let before = self.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        if before == 0 && bytes.first() == Some(&0) {
-            self.is_http2.store(true, Ordering::Relaxed);
+        let Some(first) = bytes.first() else {
+            return;
+        };
+        if !self.any.load(Ordering::Relaxed) {
+            self.is_http2.store(*first == 0, Ordering::Relaxed);
+            self.any.store(true, Ordering::Relaxed);
         }
+        self.after.store(Begun::latest(), Ordering::Relaxed);
+        self.at_once.store(bytes.len(), Ordering::Relaxed);
     }
 }
 
@@ -137,7 +170,6 @@ impl Connection for Counted {
         connected.extra(Wire {
             received: Arc::clone(&self.received),
             stop: self.stop.clone(),
-            before: None,
         })
     }
 }
@@ -191,31 +223,17 @@ impl AsyncWrite for Counted {
 }
 
 /// What one request knows of the connection that it got.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Wire {
     received: Arc<Received>,
     stop: Option<Arc<Stop>>,
-    /// Bytes received before the request was sent. `None` in the connection's own copy.
-    before: Option<u64>,
-}
-
-/// hyper-util copies the connection's own value for a request right before it sends it: this is
-/// the one moment at which the count tells earlier responses from the one to come.
-impl Clone for Wire {
-    fn clone(&self) -> Self {
-        Self {
-            received: Arc::clone(&self.received),
-            stop: self.stop.clone(),
-            before: self.before.or_else(|| Some(self.received())),
-        }
-    }
 }
 
 impl Wire {
     /// The connection has served before, and has not said a word to this request.
-    pub(super) fn was_dead(&self) -> bool {
-        self.before
-            .is_some_and(|before| before > 0 && before == self.received())
+    pub(super) fn was_dead(&self, begun: &Begun) -> bool {
+        let has_served = self.received.any.load(Ordering::Relaxed);
+        has_served && self.received.after.load(Ordering::Relaxed) < begun.number()
     }
 
     /// What came over it began like HTTP/2.
@@ -224,12 +242,13 @@ impl Wire {
     }
 
     /// What the answer holds the connection by, if that is to end with it.
-    pub(super) fn leash(self) -> Option<Leash> {
-        self.stop.map(Leash)
+    pub(super) fn leash(&self) -> Option<Leash> {
+        self.stop.clone().map(Leash)
     }
 
-    fn received(&self) -> u64 {
-        self.received.bytes.load(Ordering::Relaxed)
+    /// How many bytes came at once the last time.
+    pub(super) fn latest_read(&self) -> usize {
+        self.received.at_once.load(Ordering::Relaxed)
     }
 }
 

@@ -19,10 +19,11 @@ use pin_project_lite::pin_project;
 
 use super::UpstreamError;
 use super::client::Pools;
-use super::connect::{Leash, Wire};
+use super::connect::{Leash, Wire, within};
 use super::deadline::Deadline;
 use super::error::{Fault, causes};
-use crate::body::{GivenBack, UpstreamBody, light};
+use super::gather::Gather;
+use crate::body::{Begun, GivenBack, UpstreamBody, light};
 use crate::context::Context;
 use crate::reject::Drain;
 
@@ -30,19 +31,25 @@ pin_project! {
     /// The response future of [`HyperClient`](super::HyperClient).
     #[derive(Debug)]
     pub struct UpstreamFuture {
-        // The answer to come, and the connection once the request has one. `None` once it has
-        // completed, or if nothing is sent.
-        sending: Option<(legacy::ResponseFuture, CaptureConnection)>,
+        // The answer to come. `None` once it has completed, or if nothing is sent.
+        sending: Option<Sending>,
         connect: Duration,
-        // Set while the request waits for a connection.
+        // Set while the request waits for a connection which others may wait for too.
         deadline: Option<Deadline>,
         version: Version,
-        spare: Option<Spare>,
+        // In a box, for futures are moved about.
+        spare: Option<Box<Spare>>,
         lent: Option<Lent>,
         // Why there is no answer: told once the rest of the body was read away.
         failed: Option<UpstreamError>,
     }
 }
+
+/// An answer to come, and the connection once the request has one, if others may share it.
+///
+/// Over HTTP/1.1 it is known without: there a request that has to wait makes a connection itself,
+/// which is given up when the request would be.
+type Sending = (legacy::ResponseFuture, Option<CaptureConnection>);
 
 /// The body of a request that streams through.
 #[derive(Debug)]
@@ -54,6 +61,10 @@ struct Lent {
 impl Lent {
     /// Only for a layer that answers someone: who sends a request of their own is told at once.
     fn of(request: Request<UpstreamBody>) -> (Option<Self>, Request<UpstreamBody>) {
+        // Mostly it is held, and there is nothing to be taken apart.
+        if request.body().is_whole() {
+            return (None, request);
+        }
         let (head, mut body) = request.into_parts();
         let lent = Context::get(&head.extensions).and_then(|context| {
             let drain = Drain::new(context.manner(&head));
@@ -75,24 +86,26 @@ struct Spare {
     version: Version,
     headers: Written,
     body: UpstreamBody,
+    begun: Arc<Begun>,
 }
 
 impl Spare {
-    fn of(pools: Arc<Pools>, request: &Request<UpstreamBody>) -> Option<Self> {
+    fn of(pools: &Arc<Pools>, request: &mut Request<UpstreamBody>) -> Option<Box<Self>> {
         if request.version() == Version::HTTP_2 {
             return None;
         }
-        Some(Self {
+        Some(Box::new(Self {
             body: request.body().try_clone()?,
-            pools,
+            begun: request.body_mut().watch(),
+            pools: Arc::clone(pools),
             method: request.method().clone(),
             uri: request.uri().clone(),
             version: request.version(),
             headers: Written::of(request.headers()),
-        })
+        }))
     }
 
-    fn send(self) -> (legacy::ResponseFuture, CaptureConnection) {
+    fn send(self) -> Sending {
         let mut request = Request::new(self.body);
         *request.method_mut() = self.method;
         *request.uri_mut() = self.uri;
@@ -108,26 +121,27 @@ struct Written(Vec<u8>);
 
 impl Written {
     /// Before each header: the lengths of name and value, and whether it is sensitive.
-    const FRONT: usize = 4 + 4 + 1;
-
     fn of(headers: &HeaderMap) -> Self {
-        let length = |(name, value): (&HeaderName, &HeaderValue)| {
-            Self::FRONT + name.as_str().len() + value.len()
-        };
-        let mut text = Vec::with_capacity(headers.iter().map(length).sum());
+        // Of a request to Bedrock that is signed.
+        let mut text = Vec::with_capacity(1024);
         for (name, value) in headers {
-            let name = name.as_str().as_bytes();
-            // No head is 4 GiB long; one that were would not be read back.
-            for part in [name, value.as_bytes()] {
-                text.extend_from_slice(
-                    &u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes(),
-                );
-            }
-            text.push(u8::from(value.is_sensitive()));
+            let (name, value, is_sensitive) = (
+                name.as_str().as_bytes(),
+                value.as_bytes(),
+                value.is_sensitive(),
+            );
+            let [a, b, c, d] = Self::length(name);
+            let [e, f, g, h] = Self::length(value);
+            text.extend_from_slice(&[a, b, c, d, e, f, g, h, u8::from(is_sensitive)]);
             text.extend_from_slice(name);
-            text.extend_from_slice(value.as_bytes());
+            text.extend_from_slice(value);
         }
         Self(text)
+    }
+
+    /// No head is 4 GiB long; one that were would not be read back.
+    fn length(part: &[u8]) -> [u8; 4] {
+        u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes()
     }
 
     fn read(&self) -> HeaderMap {
@@ -160,26 +174,24 @@ impl fmt::Debug for Written {
     }
 }
 
-fn send(
-    pools: &Pools,
-    mut request: Request<UpstreamBody>,
-) -> (legacy::ResponseFuture, CaptureConnection) {
-    let captured = capture_connection(&mut request);
+fn send(pools: &Pools, mut request: Request<UpstreamBody>) -> Sending {
+    let is_shared = request.version() == Version::HTTP_2;
+    let captured = is_shared.then(|| capture_connection(&mut request));
     let client = pools.client(request.version(), request.uri());
     (client.request(request), captured)
 }
 
 impl UpstreamFuture {
     pub(super) fn new(
-        pools: Arc<Pools>,
+        pools: &Arc<Pools>,
         request: Request<UpstreamBody>,
         connect: Duration,
     ) -> Self {
         let version = request.version();
-        let (lent, request) = Lent::of(request);
-        let spare = Spare::of(Arc::clone(&pools), &request);
+        let (lent, mut request) = Lent::of(request);
+        let spare = Spare::of(pools, &mut request);
         Self {
-            sending: Some(send(&pools, request)),
+            sending: Some(send(pools, request)),
             connect,
             deadline: None,
             version,
@@ -220,17 +232,17 @@ impl Future for UpstreamFuture {
                     None => Poll::Pending,
                 };
             };
-            match Pin::new(response).poll(cx) {
+            match within(*this.connect, || Pin::new(response).poll(cx)) {
                 Poll::Ready(Ok(mut response)) => {
                     *this.sending = None;
                     let wire = response.extensions_mut().remove::<Wire>();
-                    let leash = wire.and_then(Wire::leash);
                     let version = response.version();
-                    let new = |body| UpstreamResponse::new(body, version, leash);
-                    return Poll::Ready(Ok(response.map(new)));
+                    return Poll::Ready(Ok(
+                        response.map(|body| UpstreamResponse::new(body, wire, version))
+                    ));
                 }
                 Poll::Ready(Err(error)) => {
-                    let wire = wire(&captured.connection_metadata());
+                    let wire = error.connect_info().and_then(wire);
                     *this.sending = None;
                     let has_broken_off =
                         (this.lent.as_ref()).is_some_and(|lent| lent.body.has_failed());
@@ -238,8 +250,10 @@ impl Future for UpstreamFuture {
                         true => Fault::RequestBody,
                         false => fault(&error, *this.version, wire.as_ref()),
                     };
-                    let was_dead = fault == Fault::Closed && wire.is_some_and(|w| w.was_dead());
-                    let Some(spare) = this.spare.take().filter(|_| was_dead) else {
+                    let was_dead = |spare: &Box<Spare>| {
+                        fault == Fault::Closed && wire.is_some_and(|w| w.was_dead(&spare.begun))
+                    };
+                    let Some(spare) = this.spare.take().filter(was_dead) else {
                         *this.failed = Some(UpstreamError::new(fault, error));
                         continue;
                     };
@@ -249,7 +263,9 @@ impl Future for UpstreamFuture {
                 }
                 Poll::Pending => {
                     // Mostly there is a connection at once, and no timer to be set.
-                    if captured.connection_metadata().is_some() {
+                    let has_connection =
+                        |captured: &CaptureConnection| captured.connection_metadata().is_some();
+                    if captured.as_ref().is_none_or(has_connection) {
                         *this.deadline = None;
                         return Poll::Pending;
                     }
@@ -264,9 +280,9 @@ impl Future for UpstreamFuture {
     }
 }
 
-fn wire(connected: &Option<Connected>) -> Option<Wire> {
+fn wire(connected: &Connected) -> Option<Wire> {
     let mut extras = Extensions::new();
-    connected.as_ref()?.get_extras(&mut extras);
+    connected.get_extras(&mut extras);
     extras.remove()
 }
 
@@ -296,14 +312,21 @@ pub struct UpstreamResponse {
     /// `None` is the empty body of `Default`.
     body: Option<Incoming>,
     is_http2: bool,
+    /// In a box, for most answers come in one piece.
+    gather: Option<Box<Gather>>,
     _leash: Option<Leash>,
 }
 
 impl UpstreamResponse {
-    fn new(body: Incoming, version: Version, leash: Option<Leash>) -> Self {
+    fn new(body: Incoming, wire: Option<Wire>, version: Version) -> Self {
+        let is_http2 = version == Version::HTTP_2;
+        let leash = wire.as_ref().and_then(Wire::leash);
+        let is_stream = !is_http2 && body.size_hint().exact().is_none();
+        let wire = wire.filter(|_| is_stream);
         Self {
             body: Some(body),
-            is_http2: version == Version::HTTP_2,
+            is_http2,
+            gather: wire.map(|wire| Box::new(Gather::new(wire))),
             _leash: leash,
         }
     }
@@ -318,25 +341,30 @@ impl Body for UpstreamResponse {
         mut self: Pin<&mut Self>,
         cx: &mut Task<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
-        let Some(body) = &mut self.body else {
+        let this = &mut *self;
+        let Some(body) = &mut this.body else {
             return Poll::Ready(None);
         };
-        let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+        let frame = ready!(match &mut this.gather {
+            Some(gather) => gather.poll(body, cx),
+            None => Pin::new(&mut *body)
+                .poll_frame(cx)
+                .map(|frame| frame.map(|frame| frame.map(light))),
+        });
         // hyper takes a reset without an error, and a GOAWAY that excludes this stream, for its end.
-        if self.is_http2 && frame.is_none() && !self.body.as_ref().is_none_or(Body::is_end_stream) {
-            self.body = None;
+        if this.is_http2 && frame.is_none() && !body.is_end_stream() {
+            this.body = None;
             return Poll::Ready(Some(Err(Fault::CutOff.into())));
         }
-        Poll::Ready(frame.map(|frame| {
-            frame
-                .map(light)
-                .map_err(|error| UpstreamError::new(Fault::CutOff, error))
-        }))
+        Poll::Ready(
+            frame.map(|frame| frame.map_err(|error| UpstreamError::new(Fault::CutOff, error))),
+        )
     }
 
     #[inline]
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Body::is_end_stream)
+        let is_given = self.gather.as_ref().is_none_or(|gather| gather.is_empty());
+        is_given && self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -364,7 +392,6 @@ mod tests {
         headers.append("x-two", HeaderValue::from_bytes(b"\xff").unwrap());
         headers.append("x-two", HeaderValue::from_static("b"));
         let written = Written::of(&headers);
-        assert_eq!(written.0.len(), written.0.capacity());
         let read = written.read();
         assert_eq!(read, headers);
         assert!(read["authorization"].is_sensitive() && !read["x-empty"].is_sensitive());

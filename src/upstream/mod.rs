@@ -119,6 +119,8 @@ mod connect;
 #[cfg(feature = "client")]
 mod exchange;
 #[cfg(feature = "client")]
+mod gather;
+#[cfg(feature = "client")]
 mod tls;
 
 #[cfg(all(test, feature = "client", feature = "rewrite"))]

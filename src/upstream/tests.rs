@@ -12,12 +12,13 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use tower::{Layer, ServiceExt, service_fn};
 
-use super::{HyperClient, TimedBody, UpstreamLayer};
+use super::{HyperClient, TimedBody, UpstreamLayer, UpstreamResponse};
 use crate::body::{Buffered, ResponseBody};
 use crate::{Context, Policy, Rejection, Timeouts};
 
@@ -236,4 +237,78 @@ async fn silence_ends_a_body_of_a_busy_task() {
     });
     let ended = timeout(Duration::from_secs(60), busy).await;
     assert!(ended.unwrap().unwrap().unwrap().is_err());
+}
+
+/// An upstream that writes these pieces one by one, each once it is told to, and then goes.
+async fn writes(pieces: Vec<String>) -> (Response<UpstreamResponse>, mpsc::UnboundedSender<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("http://{}/", listener.local_addr().unwrap());
+    let (next, mut told) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _ = stream.read(&mut [0; 1024]).await.unwrap();
+        let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        stream.write_all(head).await.unwrap();
+        for piece in pieces {
+            told.recv().await;
+            stream.write_all(piece.as_bytes()).await.unwrap();
+        }
+        told.recv().await;
+    });
+    let request = Request::get(uri).body(Buffered::empty()).unwrap();
+    let response = HyperClient::new().oneshot(request).await.unwrap();
+    (response, next)
+}
+
+async fn next_data(body: &mut UpstreamResponse) -> Bytes {
+    let frame = timeout(Duration::from_secs(20), body.frame()).await;
+    let frame = frame.expect("nothing waits for what has not come");
+    frame.unwrap().unwrap().into_data().unwrap()
+}
+
+#[tokio::test]
+async fn chunks_of_one_read_are_one_frame() {
+    let text = "ab".repeat(32);
+    let many = |count: usize| format!("40\r\n{text}\r\n").repeat(count);
+    let last = format!("{}0\r\nx-end: 1\r\n\r\n", many(3));
+    let pieces = vec![many(40), many(1), many(2), last];
+    let (response, next) = writes(pieces).await;
+    let mut body = response.into_body();
+    for count in [40, 1, 2, 3] {
+        next.send(()).unwrap();
+        assert_eq!(next_data(&mut body).await, text.repeat(count));
+        assert!(!body.is_end_stream());
+    }
+    let trailers = body.frame().await.unwrap().unwrap();
+    assert_eq!(trailers.trailers_ref().unwrap()["x-end"], "1");
+    assert!(body.frame().await.is_none());
+}
+
+#[tokio::test]
+async fn what_came_before_a_cut_is_handed_on() {
+    let (response, next) = writes(vec!["2\r\nab\r\n".repeat(3) + "9\r\ncd"]).await;
+    let mut body = response.into_body();
+    next.send(()).unwrap();
+    drop(next);
+    let mut read = Vec::new();
+    while let Ok(frame) = body.frame().await.unwrap() {
+        read.extend_from_slice(frame.data_ref().unwrap());
+    }
+    assert_eq!(read, b"abababcd");
+}
+
+/// A long answer is not gathered without end, and none of it is lost.
+#[tokio::test]
+async fn what_is_gathered_is_bounded() {
+    let chunk = format!("80\r\n{}\r\n", "x".repeat(128));
+    let (response, next) = writes(vec![chunk.repeat(1000) + "0\r\n\r\n"]).await;
+    let mut body = response.into_body();
+    next.send(()).unwrap();
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let data = frame.unwrap().into_data().unwrap();
+        assert!(data.len() <= 8 * 1024 + 128, "{}", data.len());
+        length += data.len();
+    }
+    assert_eq!(length, 128_000);
 }

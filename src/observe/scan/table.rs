@@ -24,37 +24,39 @@ pub(super) type Paths = u64;
 #[derive(Debug)]
 pub(in crate::observe) struct Table<F: 'static> {
     pub(super) paths: &'static [Path<F>],
-    /// For every level the paths whose key there has this length: nearly no key of an answer is
-    /// as long as one that is looked for.
-    pub(super) by_length: [[Paths; LENGTHS]; DEPTH],
+    /// For every level the paths whose key there is in this bucket: nearly no key of an answer is
+    /// in one with a key that is looked for.
+    pub(super) by_bucket: [[Paths; BUCKETS]; DEPTH],
 }
 
-/// All longer ones are together.
-const LENGTHS: usize = 32;
+const BUCKETS: usize = 64;
 
 impl<F> Table<F> {
     pub(in crate::observe) const fn new(paths: &'static [Path<F>]) -> Self {
         assert!(paths.len() <= Paths::BITS as usize);
-        let mut by_length = [[0; LENGTHS]; DEPTH];
+        let mut by_bucket = [[0; BUCKETS]; DEPTH];
         let mut index = 0;
         while index < paths.len() {
             let keys = paths[index].keys;
             assert!(keys.len() <= DEPTH);
             let mut level = 0;
             while level < keys.len() {
-                by_length[level][bucket(keys[level].len())] |= 1 << index;
+                by_bucket[level][bucket(keys[level].as_bytes())] |= 1 << index;
                 level += 1;
             }
             index += 1;
         }
-        Self { paths, by_length }
+        Self { paths, by_bucket }
     }
 }
 
-pub(super) const fn bucket(length: usize) -> usize {
-    if length < LENGTHS {
-        length
-    } else {
-        LENGTHS - 1
+/// By its length and both its ends.
+#[inline]
+pub(super) const fn bucket(key: &[u8]) -> usize {
+    match (key.first(), key.last()) {
+        (Some(first), Some(last)) => {
+            (key.len() + 5 * (*first as usize) + 11 * (*last as usize)) % BUCKETS
+        }
+        _ => 0,
     }
 }
