@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use http::Extensions;
 
-use super::stage::{Passed, Stage};
+use super::stage::{ORDERED, Passed, Stage};
 use super::{Context, Facts};
 
 impl Context {
@@ -31,6 +31,10 @@ impl Facts {
     /// what became of the other copies.
     fn again(&self, passed: Passed) -> Self {
         let mut facts = Self::new();
+        if !ORDERED.into_iter().any(|stage| passed.has(stage)) {
+            // Of an earlier request, that lent its extensions.
+            return facts;
+        }
         facts.inbound = self.inbound.clone();
         facts.parsed = self.parsed.clone();
         facts.manner = self.manner.load(Ordering::Relaxed).into();
@@ -50,7 +54,6 @@ impl Facts {
         if passed.has(Stage::Upstream) {
             facts.connect_timeout = self.connect_timeout.clone();
         }
-        let _ = passed;
         facts
     }
 }

@@ -21,7 +21,7 @@ pub(crate) enum Stage {
 }
 
 /// Those that have a place.
-const ORDERED: [Stage; 4] = [Stage::Auth, Stage::Compat, Stage::Rewrite, Stage::Sign];
+pub(super) const ORDERED: [Stage; 4] = [Stage::Auth, Stage::Compat, Stage::Rewrite, Stage::Sign];
 
 const OBSERVE: u8 = 32;
 const OBSERVED_TWICE: u8 = 64;
