@@ -218,7 +218,12 @@ async fn a_clock_that_was_set_back() {
         record
     });
     let records: Vec<_> = records.collect();
-    for (query, order) in [("", [0, 1, 2]), ("direction=asc", [2, 1, 0])] {
+    for (query, order) in [
+        ("", [0, 1, 2]),
+        ("direction=asc", [2, 1, 0]),
+        ("order_by=created_at", [2, 1, 0]),
+        ("order_by=created_at&direction=asc", [0, 1, 2]),
+    ] {
         let page = logs::Query::parse(query).unwrap().answer(records.iter());
         let shown = page["result"].as_array().unwrap();
         for (shown, wanted) in shown.iter().zip(order) {

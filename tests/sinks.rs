@@ -17,8 +17,8 @@ use http_body_util::{BodyExt, Empty, Full};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 use tower::{Layer, Service, service_fn};
 use tower_bedrock::observe::{
-    Background, JsonLines, MetricLabel, Metrics, ObservabilityLayer, Record, Ring, Sink, Spans,
-    from_fn,
+    Background, Cost, JsonLines, MetricLabel, Metrics, ObservabilityLayer, Record, Ring, Sink,
+    Spans, from_fn,
 };
 use tracing::field::{Field, Visit};
 use tracing_subscriber::prelude::*;
@@ -379,6 +379,22 @@ fn metrics_say_what_happened() {
     let bucket = "gen_ai_client_token_usage_bucket";
     assert_eq!(value(&text, bucket, &["le=\"64\"", "type=\"input\""]), 0.0);
     assert_eq!(value(&text, bucket, &["le=\"256\"", "type=\"input\""]), 3.0);
+}
+
+#[test]
+fn prices_that_clients_name_are_told_apart() {
+    let text = measured(|| {
+        let metrics = Metrics::new();
+        let mut one = (*record()).clone();
+        for (dollars, custom) in [(3, false), (1_000, true), (4, false)] {
+            one.cost = Some(Cost::from_picodollars(dollars * 1_000_000_000_000));
+            one.custom_cost = custom;
+            metrics.record(&Arc::new(one.clone()));
+        }
+    });
+    let sum = |label: &str| value(&text, "tower_bedrock_request_cost_usd_sum", &[label]);
+    assert_eq!(sum("custom=\"false\""), 7.0);
+    assert_eq!(sum("custom=\"true\""), 1000.0);
 }
 
 #[test]

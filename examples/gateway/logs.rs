@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! page=1&per_page=20               a page; per_page is 100 at most
-//! order_by=FIELD&direction=asc     by created_at and desc, unless said otherwise
+//! order_by=FIELD&direction=asc     the latest to end first, unless said otherwise
 //! FIELD=TEXT                       records whose FIELD is TEXT
 //! FIELD[OPERATOR]=TEXT             eq, neq, contains, lt or gt
 //! min_FIELD=N&max_FIELD=N          both inclusive
@@ -41,7 +41,8 @@ const TEXTS: &str = "\
 pub(crate) struct Query {
     page: usize,
     per_page: usize,
-    order_by: String,
+    /// In the order in which they ended, if there is none.
+    order_by: Option<String>,
     ascending: bool,
     filters: Vec<Filter>,
     search: Option<String>,
@@ -85,7 +86,7 @@ impl Query {
         let mut this = Self {
             page: 1,
             per_page: 20,
-            order_by: "created_at".to_owned(),
+            order_by: None,
             ascending: false,
             filters: Vec::new(),
             search: None,
@@ -97,8 +98,8 @@ impl Query {
         for filter in &this.filters {
             filter.check()?;
         }
-        if !is_field(&this.order_by) {
-            return Err(format!("order_by: there is no field {:?}", this.order_by));
+        if let Some(key) = this.order_by.as_ref().filter(|key| !is_field(key)) {
+            return Err(format!("order_by: there is no field {key:?}"));
         }
         Ok(this)
     }
@@ -121,7 +122,7 @@ impl Query {
         match name {
             "page" => self.page = number(usize::MAX)?,
             "per_page" => self.per_page = number(100)?,
-            "order_by" => self.order_by = value,
+            "order_by" => self.order_by = Some(value),
             "direction" | "order_by_direction" => {
                 self.ascending = match &*value {
                     "asc" => true,
@@ -166,11 +167,10 @@ impl Query {
                 self.search.as_ref().is_none_or(has)
             })
             .collect();
-        match (&*self.order_by, self.ascending) {
-            // As they came, whatever the clock said.
-            ("created_at", true) => found.reverse(),
-            ("created_at", false) => {}
-            (key, ascending) => found.sort_by(|a, b| {
+        match (self.order_by.as_deref(), self.ascending) {
+            (None, true) => found.reverse(),
+            (None, false) => {}
+            (Some(key), ascending) => found.sort_by(|a, b| {
                 let order = |order: Ordering| if ascending { order } else { order.reverse() };
                 match (field(a, key), field(b, key)) {
                     (Value::Null, Value::Null) => Ordering::Equal,

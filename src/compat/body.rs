@@ -100,6 +100,9 @@ pub(super) struct Events<R> {
 /// How far a stream has come.
 struct Stream {
     decoder: Decoder,
+    /// Bytes that came and are in no frame yet.
+    unread: u64,
+    broken: Option<DecodeError>,
     chunks: Chunks,
     /// What was translated and not yet sent.
     text: BytesMut,
@@ -127,6 +130,8 @@ impl<R: Body<Data = Bytes> + Unpin> Events<R> {
             upstream: Some(upstream),
             stream: Box::new(Stream {
                 decoder: Decoder::new(),
+                unread: 0,
+                broken: None,
                 chunks,
                 text: BytesMut::new(),
                 failed: None,
@@ -205,6 +210,7 @@ impl<R> Drop for Events<R> {
 
 impl Stream {
     fn translate(&mut self, data: Bytes) -> Result<(), OpenAiError> {
+        self.unread = self.unread.saturating_add(data.len() as u64);
         self.decoder.push(data);
         let translated = self.translate_events();
         if let Some(context) = &self.context {
@@ -217,9 +223,15 @@ impl Stream {
     fn translate_events(&mut self) -> Result<(), OpenAiError> {
         loop {
             match self.decoder.next() {
-                Ok(Some(event)) => self.chunks.push(&event, &mut self.text)?,
+                Ok(Some(event)) => {
+                    self.unread = self.unread.saturating_sub(event.raw().len() as u64);
+                    self.chunks.push(&event, &mut self.text)?;
+                }
                 Ok(None) => return Ok(()),
-                Err(error) => return Err(self.chunks.fail(&error)),
+                Err(error) => {
+                    self.broken = Some(error);
+                    return Err(self.chunks.fail(&error));
+                }
             }
         }
     }
@@ -254,6 +266,7 @@ impl Stream {
             return;
         };
         let mut told = self.chunks.told();
+        told.broken = self.broken.map(|error| (error, self.unread));
         if let Some(error) = &self.failed
             && !told.is_cut
         {

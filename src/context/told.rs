@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::eventstream::DecodeError;
+
 /// For the record: who stands outside sees only the translation.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Told {
@@ -24,6 +26,8 @@ pub(crate) struct Told {
     pub(crate) fault: Option<String>,
     /// The answer ended before its message did.
     pub(crate) is_cut: bool,
+    /// Why the rest of a stream was not read, and how many bytes of it had come.
+    pub(crate) broken: Option<(DecodeError, u64)>,
 }
 
 /// How far a stream has come that is translated.

@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde_core::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_core::{Deserialize, de};
+use serde_json::value::RawValue;
 
-use super::usage::Usage;
+use super::usage::{MOST_TOKENS, Usage, credible};
 
 /// What such an object tells.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
@@ -39,11 +40,11 @@ impl<'a> Counts<'a> {
             };
             let usage = &mut counts.usage;
             match key {
-                Key::Input => usage.input_tokens = usage.input_tokens.or(number),
-                Key::Output => usage.output_tokens = usage.output_tokens.or(number),
-                Key::CacheRead => usage.cache_read_tokens = usage.cache_read_tokens.or(number),
-                Key::CacheWrite => usage.cache_write_tokens = usage.cache_write_tokens.or(number),
-                Key::Latency => counts.latency = counts.latency.or(number),
+                Key::Input => usage.input_tokens = number.or(usage.input_tokens),
+                Key::Output => usage.output_tokens = number.or(usage.output_tokens),
+                Key::CacheRead => usage.cache_read_tokens = number.or(usage.cache_read_tokens),
+                Key::CacheWrite => usage.cache_write_tokens = number.or(usage.cache_write_tokens),
+                Key::Latency => counts.latency = number.or(counts.latency),
                 Key::Other => {}
                 _ => return None,
             }
@@ -68,8 +69,8 @@ impl<'a> Counts<'a> {
 
 /// The number that the text begins with, and what follows; no number that is written otherwise.
 fn whole_number(text: &[u8]) -> Option<(u64, &[u8])> {
-    /// Of more digits not all are below 2⁶⁴.
-    const MOST: usize = 19;
+    /// Of more digits not all are below the greatest count.
+    const MOST: usize = 12;
     let end = text.iter().position(|byte| !byte.is_ascii_digit())?;
     let (digits, rest) = text.split_at_checked(end)?;
     let is_plain = (1..=MOST).contains(&end) && (end == 1 || digits.first() != Some(&b'0'));
@@ -268,7 +269,8 @@ impl<'de> Visitor<'de> for Seed<'_, 'de> {
                 }
             };
             let Count(value) = map.next_value()?;
-            *count = count.or(value);
+            // Of several the last that is a number, as with most parsers.
+            *count = value.or(*count);
         }
         Ok(())
     }
@@ -304,34 +306,18 @@ pub(super) struct Count(pub(super) Option<u64>);
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Number;
-        impl<'de> Visitor<'de> for Number {
-            type Value = Count;
-
-            nothing!(visit_bool: bool, visit_i64: i64, visit_str: &str);
-
-            fn visit_u64<E: de::Error>(self, count: u64) -> Result<Count, E> {
-                Ok(Count(Some(count)))
-            }
-
-            fn visit_f64<E: de::Error>(self, count: f64) -> Result<Count, E> {
-                const EXACT: f64 = 9_007_199_254_740_992.0;
+        // A number that is too great for any type is none, and its neighbours are what they are.
+        let text = <&RawValue>::deserialize(deserializer)?.get();
+        let count = match text.parse::<u64>() {
+            Ok(count) => Some(count),
+            Err(_) => {
+                let number = text.parse::<f64>().ok();
                 // Between these bounds the cast loses nothing but a fraction.
-                let is_count = (0.0..=EXACT).contains(&count);
-                Ok(Count(is_count.then_some(count as u64)))
+                let is_count = |number: &f64| (0.0..=MOST_TOKENS as f64).contains(number);
+                number.filter(is_count).map(|number| number as u64)
             }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Count, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Count(None))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Count, A::Error> {
-                while list.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Count(None))
-            }
-        }
-        deserializer.deserialize_any(Number)
+        };
+        Ok(Self(count.and_then(credible)))
     }
 }
 

@@ -32,6 +32,9 @@ pub(super) struct Frames {
     total: Tally,
     contents: u64,
     any: bool,
+    /// The end of ConverseStream: what has come of it, and what the frame in hand is of it.
+    close: Close,
+    closing: Close,
     broken: Option<DecodeError>,
     /// Bytes that came when reading had stopped.
     unread: u64,
@@ -45,6 +48,14 @@ enum Hopped {
     Message,
     /// Is text of it.
     Content,
+}
+
+/// How ConverseStream ends: with `messageStop`, and then with `metadata`, which tells the usage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Close {
+    Open,
+    Stop,
+    Metadata,
 }
 
 /// The part of a frame that comes next.
@@ -83,6 +94,8 @@ impl Frames {
             total: Tally::default(),
             contents: 0,
             any: false,
+            close: Close::Open,
+            closing: Close::Open,
             broken: None,
             unread: 0,
         }
@@ -112,7 +125,8 @@ impl Frames {
     pub(super) fn finish(&self) -> (&Tally, bool) {
         let in_frame = !matches!(self.at, At::Prelude) || !self.held.is_empty();
         let total = &self.total;
-        let in_message = total.begun && !total.ended && total.exception.is_empty();
+        let is_open = (total.begun && !total.ended) || self.close == Close::Stop;
+        let in_message = is_open && total.exception.is_empty();
         let short = in_frame || in_message || !self.any;
         (total, short && self.broken.is_none())
     }
@@ -234,6 +248,7 @@ impl Frames {
             _ => return Ok(self.begin_event(event.as_bytes())),
         };
         self.frame.reset();
+        self.closing = Close::Open;
         let name = match failure {
             "" => "an exception without a name",
             name => tally::bounded(name),
@@ -261,7 +276,12 @@ impl Frames {
             }
         };
         self.frame.reset();
-        self.frame.ended = event == b"messageStop";
+        self.closing = match event {
+            b"messageStop" => Close::Stop,
+            b"metadata" => Close::Metadata,
+            _ => Close::Open,
+        };
+        self.frame.ended = self.closing == Close::Stop;
         self.frame.begun = self.frame.ended;
         self.payload.restart(payload);
         Need::Payload
@@ -279,6 +299,7 @@ impl Frames {
             return Err(DecodeError::MessageChecksum);
         }
         self.contents += u64::from(self.frame.content == Some(true));
+        self.close = self.close.max(self.closing);
         self.total.add(&mut self.frame);
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue};
 
-use super::usage::Usage;
+use super::usage::{Usage, credible};
 
 const PREFIX: &str = "x-amzn-bedrock-";
 
@@ -45,7 +45,7 @@ impl Head {
             *number = value
                 .to_str()
                 .ok()
-                .and_then(|text| text.trim().parse().ok());
+                .and_then(|text| credible(text.trim().parse().ok()?));
         }
         Some(head)
     }
@@ -67,7 +67,10 @@ mod tests {
             ("x-amzn-bedrock-input-token-count", "12"),
             ("x-amzn-bedrock-output-token-count", "many"),
             ("x-amzn-bedrock-cache-read-input-token-count", "0"),
-            ("x-amzn-bedrock-cache-write-input-token-count", "-1"),
+            (
+                "x-amzn-bedrock-cache-write-input-token-count",
+                "1000000000001",
+            ),
             ("x-amzn-bedrock-invocation-latency", "1830"),
             ("x-amzn-bedrock-service-tier", "flex"),
         ] {

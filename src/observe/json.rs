@@ -10,6 +10,8 @@ use super::tally::{BODY, Field, Tally};
 pub(super) struct Json {
     /// What the answer's head tells.
     pub(super) head: Head,
+    /// Its head says that it is JSON.
+    pub(super) is_declared: bool,
     scanner: Scanner<Field>,
     tally: Tally,
 }
@@ -26,6 +28,7 @@ impl Json {
         let Ok(Some(mut json)) = spare else {
             return Box::new(Self {
                 head: Head::default(),
+                is_declared: false,
                 scanner: Scanner::new(&BODY),
                 tally: Tally::default(),
             });
@@ -45,6 +48,11 @@ impl Json {
         let tally = &mut self.tally;
         self.scanner
             .push(bytes, &mut |field, value| tally.found(field, value));
+    }
+
+    /// Whether JSON was promised, and nothing came.
+    pub(super) fn is_missing(&self) -> bool {
+        self.is_declared && self.scanner.is_at_start()
     }
 
     /// What was learnt, and whether the object has not ended.

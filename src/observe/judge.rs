@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::grpc::Call;
 use super::observation::{Answer, End};
+use super::place::Place;
 use super::reader::Reading;
 use super::record::Outcome;
 use crate::context::Context;
@@ -82,7 +83,9 @@ pub(super) fn judge<'a>(
         End::Whole | End::Dropped if answer.is_short() => {
             cut("the upstream's answer is shorter than announced")
         }
-        End::Whole | End::Dropped if reading.truncated => {
+        End::Whole | End::Dropped
+            if reading.truncated || (reading.is_missing && Place::of(context).is_inference()) =>
+        {
             cut("the upstream's answer ended before it was complete")
         }
         End::Whole

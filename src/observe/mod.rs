@@ -39,11 +39,11 @@
 //! | `outcome` | see below |
 //! | `success` | `complete`, and a status of 2xx; a gRPC call that failed is not `complete` |
 //! | `is_stream` | the answer is a stream of events, also one that the OpenAI-compatible API gives |
-//! | `bytes_unread` | bytes of a stream from a frame on that was broken or too long: it went to the client as it was, and was not read; see [`unread_streams`](ObservabilityLayer::unread_streams) |
+//! | `bytes_unread` | bytes of a stream from a frame on that was broken or too long: it went to the client as it was, and was not read; of one that the OpenAI-compatible API translates, those that had come when it ended; see [`unread_streams`](ObservabilityLayer::unread_streams) |
 //! | `tokens_in` | `tokens_input`, cache reads and cache writes together |
-//! | `tokens_input`, `tokens_cache_read`, `tokens_cache_write`, `tokens_out` | as the answer tells; Bedrock's own measure before the model's word |
+//! | `tokens_input`, `tokens_cache_read`, `tokens_cache_write`, `tokens_out` | as the answer tells; Bedrock's own measure before the model's word. A count above 10¹² is a mistake, and not known; of one that an object names twice the last number counts. What CountTokens has counted is in none of these |
 //! | `tokens_reasoning` | those of `tokens_out` in which the model reasoned, if the answer tells |
-//! | `cost` | in US dollars, by [`Prices`] or by the client's own rates: of the tokens that were counted, also of an answer that broke off. `null` if there is no price for the model, or none for the service tier that the answer names, or a count that matters is not known |
+//! | `cost` | in US dollars, by [`Prices`] (a price of your own is by the id that requests name, `us.` and the like included) or by the client's own rates: of the tokens that were counted, also of an answer that broke off. `null` if there is no price for the model, or none for the service tier that the answer names, or a count that matters is not known |
 //! | `custom_cost` | `cost` is by `cf-aig-custom-cost` |
 //! | `stop_reason` | as the answer tells |
 //! | `guardrail_action` | `INTERVENED` or `NONE`, if the answer tells |
@@ -62,8 +62,8 @@
 //! | `outcome` | when, the first that fits |
 //! |---|---|
 //! | `refused` | a layer refused the request |
-//! | `upstream_error` | a layer could not reach the upstream or use its answer; the inner service failed; a status of 4xx or 5xx of the upstream's, an exception or an error in a stream, a stream that is not well-formed, 200 with `UnknownOperationException`, a gRPC status other than 0 |
-//! | `upstream_cut` | the answer broke off (also if `/compat` made an error with a status of it), is shorter than its `content-length`, or ended in mid-frame, in mid-object, before the message did or the `[DONE]` of a completion, or without the status of gRPC |
+//! | `upstream_error` | a layer could not reach the upstream or use its answer; the inner service failed; a status of 4xx or 5xx of the upstream's, an exception or an error in a stream, a stream that is not well-formed, 200 with `UnknownOperationException`, with an object under `error`, or with the `status` `failed`, a gRPC status other than 0 |
+//! | `upstream_cut` | the answer broke off (also if `/compat` made an error with a status of it), is shorter than its `content-length`, or ended in mid-frame, in mid-event, in mid-object, before the message did, the `metadata` of ConverseStream or the `[DONE]` of a completion, or without the status of gRPC; a stream of no event, and no JSON at all where a model was to answer with it |
 //! | `client_disconnect` | response or future were dropped before that; what was known until then is in the record |
 //! | `complete` | else |
 //!
@@ -105,7 +105,11 @@
 //! Sinks are called where the request ends, so one that blocks holds up a server's task: put it into
 //! [`Background`].
 //! A server that refuses a request before any service sees it (a malformed request line, say)
-//! leaves no record.
+//! leaves no record. Nor may a request over HTTP/2 whose connection is closed within milliseconds.
+//! [`JsonLines`] keeps the file that it was given: one opened for appending is rotated by copying it
+//! and then truncating it where it is (`copytruncate`), not by giving it another name. A server that
+//! shuts down and cuts off what still runs drops its responses: their records say
+//! `client_disconnect`.
 //!
 //! # Cancellation
 //! Dropping the future, or the response, first drops what is inside and then leaves the record.

@@ -70,6 +70,23 @@ impl<'a> Place<'a> {
     }
 }
 
+impl Place<'_> {
+    /// Whether a model is asked, so that a success is never empty.
+    pub(super) fn is_inference(&self) -> bool {
+        [
+            Operation::Converse,
+            Operation::ConverseStream,
+            Operation::InvokeModel,
+            Operation::InvokeModelWithResponseStream,
+            Operation::ChatCompletions,
+            Operation::Responses,
+            Operation::Messages,
+        ]
+        .iter()
+        .any(|operation| self.operation == Some(operation.as_str()))
+    }
+}
+
 /// Whether a request with this path names its model in the body.
 pub(super) fn has_model_in_body(path: &str) -> bool {
     let path = path.trim_end_matches('/');

@@ -16,6 +16,8 @@ use super::tally::Tally;
 #[cfg(feature = "compat")]
 use super::translated::Translated;
 use super::usage::Usage;
+#[cfg(feature = "compat")]
+use super::usage::credible;
 
 /// Reads one answer. It never holds more of it than a few values, and of a stream at most the
 /// part of one frame that it reads.
@@ -45,6 +47,8 @@ pub(super) struct Reading<'a> {
     /// The answer stopped in mid-frame, in mid-object or before the message did, or a stream had
     /// no frame at all.
     pub(super) truncated: bool,
+    /// The answer is to be JSON, and has nothing in it.
+    pub(super) is_missing: bool,
     /// A layer that read the answer found it cut off, whatever it made of that.
     pub(super) is_cut: bool,
     /// Why the rest of the stream was not read, and how many bytes that were.
@@ -81,18 +85,19 @@ impl<'a> Reading<'a> {
     fn told(told: &'a Told) -> Self {
         Self {
             usage: Usage {
-                input_tokens: told.input_tokens,
-                output_tokens: told.output_tokens,
-                cache_read_tokens: told.cache_read_tokens,
-                cache_write_tokens: told.cache_write_tokens,
-                cache_write_1h_tokens: told.cache_write_1h_tokens,
-                reasoning_tokens: told.reasoning_tokens,
+                input_tokens: told.input_tokens.and_then(credible),
+                output_tokens: told.output_tokens.and_then(credible),
+                cache_read_tokens: told.cache_read_tokens.and_then(credible),
+                cache_write_tokens: told.cache_write_tokens.and_then(credible),
+                cache_write_1h_tokens: told.cache_write_1h_tokens.and_then(credible),
+                reasoning_tokens: told.reasoning_tokens.and_then(credible),
             },
             latency: told.latency,
             stop_reason: told.stop_reason.as_deref(),
             service_tier: told.service_tier.as_deref(),
             exception: told.fault.as_deref(),
             is_cut: told.is_cut,
+            broken: told.broken,
             ..Self::default()
         }
     }
@@ -148,6 +153,7 @@ impl Reader {
         let head = match &mut kind {
             Kind::Json(json) => {
                 json.head = head.unwrap_or_default();
+                json.is_declared = headers.contains_key(CONTENT_TYPE);
                 None
             }
             _ => head.map(Box::new),
@@ -205,12 +211,14 @@ impl Reader {
     pub(super) fn finish(&mut self) -> Reading<'_> {
         let mut head = self.head.as_deref();
         let mut broken = None;
+        let mut is_missing = false;
         let (tally, truncated) = match &mut self.kind {
             Kind::Nothing => (None, false),
             #[cfg(feature = "compat")]
             Kind::Translated(_) => (None, false),
             Kind::Json(json) => {
                 head = Some(&json.head);
+                is_missing = json.is_missing();
                 let (tally, is_open) = json.finish();
                 (Some(tally), is_open)
             }
@@ -231,6 +239,7 @@ impl Reader {
             latency: head.and_then(|head| head.latency).or(read.latency),
             service_tier: head.and_then(Head::service_tier).or(read.service_tier),
             truncated,
+            is_missing,
             broken,
             ..read
         }

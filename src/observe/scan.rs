@@ -91,6 +91,11 @@ impl<F: Copy> Scanner<F> {
         };
     }
 
+    /// Whether nothing but space has come.
+    pub(super) fn is_at_start(&self) -> bool {
+        self.state == State::Start
+    }
+
     /// Whether an object was begun and has not ended.
     pub(super) fn is_open(&self) -> bool {
         !matches!(self.state, State::Start | State::Done | State::Dead)

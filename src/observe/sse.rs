@@ -18,6 +18,9 @@ pub(super) struct Events {
     /// The event in hand has been counted as text of the model.
     counted: bool,
     contents: u64,
+    /// The event in hand has data; and some event before it had.
+    has_data: bool,
+    any: bool,
     /// So much of the data in hand is as [`DONE`] begins; `None` if that is something else.
     done: Option<usize>,
 }
@@ -45,6 +48,8 @@ impl Events {
             total: Tally::default(),
             counted: false,
             contents: 0,
+            has_data: false,
+            any: false,
             done: Some(0),
         }
     }
@@ -67,6 +72,7 @@ impl Events {
                         length if length == DATA.len() => Line::Data,
                         length => Line::Start(length),
                     };
+                    self.has_data |= self.line == Line::Data;
                     rest
                 }
                 (_, Line::Start(_)) => {
@@ -95,12 +101,15 @@ impl Events {
         }
     }
 
-    /// What was learnt, and whether a message was begun and not ended.
+    /// What was learnt, and whether the stream stopped short: in mid-event, before the message that
+    /// was begun had ended, or before any event.
     pub(super) fn finish(&mut self) -> (&Tally, bool) {
+        let in_event = self.has_data || self.line != Line::Start(0);
         self.end_event();
         let total = &self.total;
         let is_begun = total.begun || total.is_completion;
-        let short = is_begun && !total.ended && total.exception.is_empty();
+        let is_short = is_begun || in_event || !self.any;
+        let short = is_short && !total.ended && total.exception.is_empty();
         (total, short)
     }
 
@@ -128,6 +137,7 @@ impl Events {
     fn end_event(&mut self) {
         self.total.ended |= self.done == Some(DONE.len());
         self.done = Some(0);
+        self.any |= mem::take(&mut self.has_data);
         if !self.data.is_open() {
             self.count();
             self.total.add(&mut self.event);

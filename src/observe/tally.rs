@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::mem;
 
+use serde_json::Value;
+
 use super::counts::{Count, Counts};
 use super::scan::{EACH, Path, Table};
 use super::usage::Usage;
@@ -71,8 +73,11 @@ pub(super) enum Field {
     Begin,
     End,
     Other,
-    /// The name of an error.
+    /// An error that came instead of an answer: an object, or in a stream also a text.
     Error,
+    Fault,
+    /// `status` of a response of OpenAI's.
+    Status,
     /// The `__type` of an answer to nothing.
     Operation,
     /// An event in base64.
@@ -110,6 +115,8 @@ pub(super) static BODY: Table<Field> = Table::new(&[
     name(Field::ServiceTier, &["service_tier"]),
     model(&["model"]),
     name(Field::Id, &["id"]),
+    error(Field::Fault, &["error"]),
+    name(Field::Status, &["status"]),
 ]);
 
 /// `metadata` of ConverseStream.
@@ -174,8 +181,8 @@ pub(super) static EVENT: Table<Field> = Table::new(&[
     presence(Field::Other, &["event", "completionEnd"]),
     presence(Field::Other, &["event", "contentStart"]),
     presence(Field::Other, &["event", "contentEnd"]),
-    name(Field::Error, &["error", "type"]),
-    name(Field::Error, &["response", "error", "code"]),
+    error(Field::Error, &["error"]),
+    error(Field::Fault, &["response", "error"]),
     name(Field::Guardrail, &["amazon-bedrock-guardrailAction"]),
     name(Field::ServiceTier, &["service_tier"]),
     name(Field::ServiceTier, &["response", "service_tier"]),
@@ -277,7 +284,7 @@ impl Tally {
                     self.told.output_tokens = Some(so_far.saturating_add(part));
                 }
             }
-            Field::Latency => self.latency = self.latency.or(number()),
+            Field::Latency => self.latency = number().or(self.latency),
             Field::StopReason => put_text(&mut self.stop_reason, value),
             Field::Guardrail => put_text(&mut self.guardrail, value),
             Field::Action => {
@@ -304,9 +311,14 @@ impl Tally {
             Field::Begin => self.envelope(true, false),
             Field::End => self.envelope(false, true),
             Field::Other => self.envelope(false, false),
-            Field::Error => {
-                if self.exception.is_empty() {
-                    put_text(&mut self.exception, value);
+            Field::Error | Field::Fault => {
+                if let Some(name) = fault(value, field == Field::Error) {
+                    put(&mut self.exception, bounded(&name));
+                }
+            }
+            Field::Status => {
+                if value == Some(b"\"failed\"") {
+                    self.fail("failed");
                 }
             }
             Field::Operation => {
@@ -319,8 +331,18 @@ impl Tally {
         }
     }
 
+    /// Notes an error, unless it has a name already.
+    fn fail(&mut self, name: &str) {
+        if self.exception.is_empty() {
+            put(&mut self.exception, name);
+        }
+    }
+
     /// `type` in the streams of Anthropic and of OpenAI's Responses.
     fn event(&mut self, kind: &str) {
+        if matches!(kind, "error" | "response.failed") {
+            self.fail(kind);
+        }
         match kind {
             "message_start" | "response.created" => self.envelope(true, false),
             "message_stop" | "response.completed" | "response.incomplete" | "response.failed" => {
@@ -340,6 +362,30 @@ impl Tally {
         self.begun |= begin;
         self.ended |= end;
         self.content = self.content.or(Some(false));
+    }
+}
+
+/// The name of what an error's value tells, or a text if it has none; `None` if it is no error.
+fn fault(value: Option<&[u8]>, may_be_text: bool) -> Option<Cow<'_, str>> {
+    const NAMELESS: Cow<'_, str> = Cow::Borrowed("an error without a name");
+    let Some(value) = value else {
+        // Too long to be read.
+        return Some(NAMELESS);
+    };
+    match serde_json::from_slice(value).ok()? {
+        Value::String(text) => Some(Cow::from(text)).filter(|text| may_be_text && !text.is_empty()),
+        Value::Object(error) if !error.is_empty() => {
+            let mut told = ["type", "code", "message"].into_iter().filter_map(|key| {
+                let told = match error.get(key)? {
+                    Value::String(text) => text.clone(),
+                    Value::Number(number) => number.to_string(),
+                    _ => return None,
+                };
+                Some(told).filter(|told| !told.is_empty())
+            });
+            Some(told.next().map_or(NAMELESS, Cow::Owned))
+        }
+        _ => None,
     }
 }
 
@@ -372,6 +418,11 @@ pub(super) fn text(json: &[u8]) -> Option<Cow<'_, str>> {
 
 const fn usage(field: Field, keys: &'static [&'static str]) -> Path<Field> {
     let limit = 16 * 1024;
+    Path { field, keys, limit }
+}
+
+const fn error(field: Field, keys: &'static [&'static str]) -> Path<Field> {
+    let limit = 4 * 1024;
     Path { field, keys, limit }
 }
 

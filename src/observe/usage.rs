@@ -18,6 +18,14 @@ pub struct Usage {
     pub reasoning_tokens: Option<u64>,
 }
 
+/// A greater count is a mistake, and so is not known.
+pub(super) const MOST_TOKENS: u64 = 1_000_000_000_000;
+
+/// The count, if it can be one.
+pub(super) fn credible(count: u64) -> Option<u64> {
+    (count <= MOST_TOKENS).then_some(count)
+}
+
 impl Usage {
     /// Everything that the model was given: input, cache reads and cache writes together.
     pub fn tokens_in(&self) -> Option<u64> {

@@ -326,6 +326,41 @@ async fn answers_that_break_off() {
     }
 }
 
+/// As of a stream that is not translated.
+#[tokio::test]
+async fn streams_that_stop_short() {
+    let frames = events("end_turn");
+    let count = frames.len();
+    let first = |count: usize| frames.iter().take(count).cloned();
+    let none = Duration::ZERO;
+
+    let body = Pieces::new(first(count - 1), none);
+    let layer = ObservabilityLayer::new();
+    let (status, text, record) = ask(layer, true, (200, STREAM), body).await;
+    assert_eq!((status, record.tokens_in), (200, None));
+    assert!(text.ends_with("data: [DONE]\n\n"), "{text}");
+    assert_eq!(record.outcome, Outcome::UpstreamCut);
+    assert_eq!(record.stop_reason.as_deref(), Some("end_turn"));
+    assert_eq!(record.bytes_unread, None);
+
+    let mut bad = frames[2].clone().unwrap().to_vec();
+    *bad.last_mut().unwrap() ^= 1;
+    let length = bad.len() as u64;
+    for and_more in [false, true] {
+        // What comes in the same piece had come.
+        let after = frames[3].clone().unwrap();
+        let piece = [&bad[..], if and_more { &after[..] } else { &[] }].concat();
+        let pieces = first(2).chain([Some(piece.into())]).chain(first(count));
+        let ring = ObservabilityLayer::new();
+        let seen = ring.clone();
+        let (_, _, record) = ask(ring, true, (200, STREAM), Pieces::new(pieces, none)).await;
+        let more = if and_more { after.len() as u64 } else { 0 };
+        assert_eq!(record.outcome, Outcome::UpstreamError);
+        assert_eq!(record.bytes_unread, Some(length + more));
+        assert_eq!(seen.unread_streams(), 1);
+    }
+}
+
 #[tokio::test]
 async fn an_error_without_a_name_is_told_in_its_words() {
     for (status, body) in [

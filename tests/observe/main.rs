@@ -2,6 +2,7 @@
 
 mod cost;
 mod drain;
+mod ends;
 mod gateway;
 mod head;
 mod headers;

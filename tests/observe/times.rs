@@ -28,6 +28,7 @@ fn between_tokens() {
         event("contentBlockStop"),
         delta(),
         event("messageStop"),
+        event("metadata"),
     ];
     let (response, ring) = ask(post(NATIVE), stream(Script::new(steps.map(Step::Data))));
     let pause = Duration::from_millis(10);

@@ -120,6 +120,7 @@ fn bad_counts() {
     for json in [
         r#"{"inputTokens":"7","outputTokens":-1,"cacheReadInputTokens":[7],"cacheWriteInputTokens":{"inputTokens":7}}"#,
         r#"{"inputTokens":1e300,"outputTokens":99999999999999999999999,"service_tier":{"a":[1]}}"#,
+        r#"{"inputTokens":1000000000001}"#,
         r#"{"inputTokens":7"#,
         r#"{"inputTokens":7}}"#,
         r#"{"inputTokens":NaN}"#,
@@ -129,8 +130,29 @@ fn bad_counts() {
         assert_eq!(Counts::read(json.as_bytes()), Counts::default(), "{json}");
     }
     assert_eq!(read(r#"{"inputTokens":2.9}"#).input_tokens, Some(2));
-    let most = format!(r#"{{"inputTokens":{}}}"#, u64::MAX);
-    assert_eq!(read(&most).input_tokens, Some(u64::MAX));
+    for (number, count) in [
+        ("1000000000000", Some(1_000_000_000_000)),
+        ("1e12", Some(1_000_000_000_000)),
+        ("1000000000001", None),
+        ("1000000000000.5", None),
+        ("18446744073709551615", None),
+        ("18446744073709551616", None),
+        ("1e400", None),
+        ("-1e400", None),
+    ] {
+        let json =
+            format!(r#"{{"outputTokens":5,"inputTokens":{number},"cacheReadInputTokens":6}}"#);
+        let expected = usage([count, Some(5), Some(6), None], [None; 2]);
+        assert_eq!(read(&json), expected, "{number}");
+    }
+    // The last number counts.
+    for (json, count) in [
+        (r#"{"inputTokens":1,"inputTokens":2}"#, 2),
+        (r#"{"inputTokens":1,"inputTokens":2,"service_tier":"x"}"#, 2),
+        (r#"{"inputTokens":1,"inputTokens":null}"#, 1),
+    ] {
+        assert_eq!(read(json).input_tokens, Some(count), "{json}");
+    }
 }
 
 /// Whatever is seen at a glance is what is seen at length.
@@ -145,7 +167,7 @@ fn at_a_glance() {
     };
     let usual = [
         r#"{"inputTokens":14,"outputTokens":19,"serverToolUsage":{},"totalTokens":33}"#,
-        r#"{"input_tokens":0,"cache_creation_input_tokens":7,"cache_read_input_tokens":1234567890123456789,"output_tokens":19}"#,
+        r#"{"input_tokens":0,"cache_creation_input_tokens":7,"cache_read_input_tokens":123456789012,"output_tokens":19}"#,
         r#"{"inputTokenCount":1,"outputTokenCount":2,"invocationLatency":3,"firstByteLatency":4}"#,
         r#"{"inputTokens":{},"inputTokens":3,"inputTokens":4,"é":1}"#,
     ];

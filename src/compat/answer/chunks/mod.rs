@@ -39,6 +39,7 @@ pub struct Chunks {
     text: Text,
     usage: Usage,
     usage_is_due: bool,
+    has_metadata: bool,
     /// The last chunk, which waits for what `metadata` adds to it.
     last: Option<BytesMut>,
     told: Told,
@@ -76,6 +77,7 @@ impl Chunks {
             },
             usage_is_due: plan.include_usage,
             plan,
+            has_metadata: false,
             place: Place::Before,
             tools: Tools::default(),
             thinking: Thinking::default(),
@@ -120,6 +122,8 @@ impl Chunks {
             self.failed = Some(error.clone());
             return Err(error);
         }
+        // The client has the whole message, and the record lacks what it cost.
+        self.told.is_cut = !self.has_metadata;
         self.send_last(Extras::default(), out);
         if self.usage_is_due {
             // It was told before the end of the message, or not at all.
@@ -250,6 +254,7 @@ impl Chunks {
     }
 
     fn metadata(&mut self, metadata: &Metadata<'_>, out: &mut BytesMut) {
+        self.has_metadata = true;
         if let Some(usage) = metadata.usage {
             self.usage.read(usage);
         }

@@ -204,6 +204,7 @@ fn the_record_is_told() {
         service_tier: Some("reserved".to_owned()),
         fault: None,
         is_cut: false,
+        broken: None,
     };
     let mut answer = answer(&json!([{"text": "a"}]), "stop_sequence");
     answer["usage"] = usage.clone();

@@ -35,7 +35,7 @@ const SERIES: usize = 300;
 /// | `gen_ai.server.request.duration` | histogram, s | all |
 /// | `gen_ai.server.time_to_first_token` | histogram, s | streams |
 /// | `gen_ai.server.time_per_output_token` | histogram, s | complete streams of two tokens or more |
-/// | `tower_bedrock.request.cost_usd` | histogram, US dollars: its sum is what was spent | whose price is known |
+/// | `tower_bedrock.request.cost_usd` | histogram, US dollars, by `custom`: `true` if `cf-aig-custom-cost` set it; its sum is what was spent | whose price is known |
 /// | `tower_bedrock.requests` | counter, by `outcome` | all |
 /// | `tower_bedrock.tokens` | counter, by `kind`: `input`, `cache_read`, `cache_write`, `output`, and of these `reasoning` | whose usage is known |
 /// | `tower_bedrock.upstream.attempts` | counter | all |
@@ -298,7 +298,8 @@ fn measure(recorder: &dyn Recorder, record: &Record, labels: &[Label]) {
         }
     }
     if let Some(cost) = record.cost {
-        REQUEST_COST.record(recorder, plain(), cost.as_usd());
+        let custom = if record.custom_cost { "true" } else { "false" };
+        REQUEST_COST.record(recorder, and("custom", custom), cost.as_usd());
     }
     if !record.is_stream {
         return;
