@@ -18,7 +18,7 @@ use http_body::{Body, Frame, SizeHint};
 pub struct Buffered {
     /// Most bodies are one frame; it needs no list.
     first: Option<Bytes>,
-    rest: Option<Box<VecDeque<Bytes>>>,
+    rest: Option<VecDeque<Bytes>>,
     trailers: Option<Box<HeaderMap>>,
     remaining: u64,
 }
@@ -41,9 +41,7 @@ impl Buffered {
 
     /// The frames not yet read.
     pub fn frames(&self) -> impl Iterator<Item = &Bytes> {
-        self.first
-            .iter()
-            .chain(self.rest.iter().flat_map(|rest| rest.iter()))
+        self.first.iter().chain(self.rest.iter().flatten())
     }
 
     /// All of it in one piece; copied only if it came in several.
@@ -55,7 +53,7 @@ impl Buffered {
             (first, rest) => {
                 let frames: Vec<Bytes> = first
                     .into_iter()
-                    .chain(rest.into_iter().flat_map(|rest| *rest))
+                    .chain(rest.into_iter().flatten())
                     .collect();
                 frames.concat().into()
             }
@@ -65,7 +63,7 @@ impl Buffered {
     /// The frame that came last, of those not yet read.
     #[cfg(feature = "sign")]
     pub(crate) fn last(&self) -> Option<&Bytes> {
-        let rest = self.rest.as_ref().and_then(|rest| rest.back());
+        let rest = self.rest.as_ref().and_then(VecDeque::back);
         rest.or(self.first.as_ref())
     }
 
@@ -76,7 +74,7 @@ impl Buffered {
         self.remaining += frame.len() as u64;
         match &mut self.rest {
             Some(rest) => rest.push_back(frame),
-            None if self.first.is_some() => self.rest = Some(Box::new(VecDeque::from([frame]))),
+            None if self.first.is_some() => self.rest = Some(VecDeque::from([frame])),
             None => self.first = Some(frame),
         }
     }

@@ -34,15 +34,15 @@ thread_local! {
     static PATIENCE: Cell<Option<Duration>> = const { Cell::new(None) };
 }
 
-/// Does `work`; a connection attempt that it begins lasts this long at most.
-pub(super) fn within<T>(patience: Duration, work: impl FnOnce() -> T) -> T {
+/// Does `work`; a connection attempt that it begins lasts this long at most, if that is given.
+pub(super) fn within<T>(patience: Option<Duration>, work: impl FnOnce() -> T) -> T {
     struct Reset;
     impl Drop for Reset {
         fn drop(&mut self) {
             let _ = PATIENCE.try_with(|place| place.set(None));
         }
     }
-    let _ = PATIENCE.try_with(|place| place.set(Some(patience)));
+    let _ = PATIENCE.try_with(|place| place.set(patience));
     let _reset = Reset;
     work()
 }

@@ -232,7 +232,8 @@ impl Future for UpstreamFuture {
                     None => Poll::Pending,
                 };
             };
-            match within(*this.connect, || Pin::new(response).poll(cx)) {
+            let patience = captured.is_none().then_some(*this.connect);
+            match within(patience, || Pin::new(response).poll(cx)) {
                 Poll::Ready(Ok(mut response)) => {
                     *this.sending = None;
                     let wire = response.extensions_mut().remove::<Wire>();
@@ -250,10 +251,11 @@ impl Future for UpstreamFuture {
                         true => Fault::RequestBody,
                         false => fault(&error, *this.version, wire.as_ref()),
                     };
-                    let was_dead = |spare: &Box<Spare>| {
-                        fault == Fault::Closed && wire.is_some_and(|w| w.was_dead(&spare.begun))
-                    };
-                    let Some(spare) = this.spare.take().filter(was_dead) else {
+                    let spare = this.spare.take().filter(|spare| {
+                        let was_dead = |wire: &Wire| wire.was_dead(&spare.begun);
+                        fault == Fault::Closed && wire.as_ref().is_some_and(was_dead)
+                    });
+                    let Some(spare) = spare else {
                         *this.failed = Some(UpstreamError::new(fault, error));
                         continue;
                     };
