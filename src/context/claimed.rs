@@ -17,6 +17,7 @@ impl Context {
             let again = context.0.again(context.1);
             context.0 = Arc::new(again);
             context.0.claimed.store(true, Ordering::Relaxed);
+            #[cfg(feature = "sign")]
             if context.1.has(Stage::Sign) {
                 context.attempt();
             }
