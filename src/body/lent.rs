@@ -8,7 +8,8 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::{AnyBody, BoxError};
+use super::BoxError;
+use super::upstream::AnyBody;
 
 /// The body, in the hands of whoever sends it.
 pub(super) struct Lent {

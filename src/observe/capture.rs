@@ -13,9 +13,10 @@ use tower_service::Service;
 
 use super::scan::{Scanner, Table};
 use super::tally::{self, Field};
+use super::wanted;
 use crate::context::Context;
 
-static MODEL: Table<Field> = Table::new(&[tally::model(&["model"])]);
+static MODEL: Table<Field> = Table::new(&[wanted::model(&["model"])]);
 
 /// Lets an [`ObservabilityLayer`](super::ObservabilityLayer) outside of it look into request bodies:
 /// keep them, and read the `model` of those whose path names none.

@@ -10,7 +10,8 @@ use crate::eventstream::{DEFAULT_MAX_FRAME, DecodeError, Headers, OVERHEAD, PREL
 
 use super::reader::Progress;
 use super::scan::Scanner;
-use super::tally::{self, CHUNK, EVENT, Field, MESSAGE_STOP, METADATA, Tally};
+use super::tally::{self, Field, Tally};
+use super::wanted::{CHUNK, EVENT, MESSAGE_STOP, METADATA};
 
 #[derive(Debug)]
 pub(super) struct Frames {

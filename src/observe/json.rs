@@ -4,7 +4,8 @@ use std::cell::RefCell;
 
 use super::head::Head;
 use super::scan::Scanner;
-use super::tally::{BODY, Field, Tally};
+use super::tally::{Field, Tally};
+use super::wanted::BODY;
 
 #[derive(Debug)]
 pub(super) struct Json {

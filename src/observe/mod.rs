@@ -221,6 +221,7 @@ mod trace;
 #[cfg(feature = "compat")]
 mod translated;
 mod usage;
+mod wanted;
 
 #[cfg(test)]
 mod recordings;

@@ -4,7 +4,8 @@ use std::mem;
 
 use super::reader::Progress;
 use super::scan::Scanner;
-use super::tally::{EVENT, Field, Tally};
+use super::tally::{Field, Tally};
+use super::wanted::EVENT;
 
 #[derive(Debug)]
 pub(super) struct Events {
