@@ -1,40 +1,19 @@
 //! Which headers of a gateway's client Bedrock gets to see.
 
-use http::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, USER_AGENT,
-};
+use http::header::{ACCEPT_ENCODING, HeaderMap, HeaderName};
 
-/// Headers of a signature that the client made, or that belong to none.
-pub(crate) const STALE: [&str; 5] = [
-    "authorization",
-    "x-amz-cf-id",
-    "x-amz-content-sha256",
-    "x-amz-date",
-    "x-amz-security-token",
-];
+use crate::present::Present;
 
-/// Leaves only the headers that travel on: those that Bedrock knows, and the `others`.
-pub(crate) fn keep_forwarded(headers: &mut HeaderMap, others: &[HeaderName]) {
-    remove(headers, |name| !travels(name) && !others.contains(name));
-}
-
-fn travels(name: &HeaderName) -> bool {
-    const PREFIXES: [&str; 5] = [
-        "amz-sdk-",
-        "anthropic-",
-        "openai-",
-        "x-amz-",
-        "x-amzn-bedrock-",
-    ];
-    // Without their names in text, most are known by one comparison.
-    let is_known = *name == HOST
-        || *name == ACCEPT
-        || *name == CONTENT_LENGTH
-        || *name == CONTENT_TYPE
-        || *name == USER_AGENT;
-    is_known || {
-        let text = name.as_str();
-        PREFIXES.iter().any(|prefix| text.starts_with(prefix)) && !STALE.contains(&text)
+/// Leaves only the headers that travel on: those that Bedrock knows, and the `others`. `present` are
+/// those of this head.
+pub(crate) fn keep_forwarded(headers: &mut HeaderMap, present: Present, others: &[HeaderName]) {
+    if present.has(Present::ACCEPT_ENCODING) && !others.contains(&ACCEPT_ENCODING) {
+        headers.remove(ACCEPT_ENCODING);
+    }
+    if present.has(Present::LOCAL) {
+        remove(headers, |name| {
+            Present::named(name.as_str()).has(Present::LOCAL) && !others.contains(name)
+        });
     }
 }
 
@@ -47,11 +26,6 @@ pub(crate) fn remove(headers: &mut HeaderMap, doomed: impl Fn(&HeaderName) -> bo
         let Some(name) = headers.keys().find(|name| doomed(name)) else {
             return;
         };
-        // Most clients send it, and it is known without its text.
-        if *name == ACCEPT_ENCODING {
-            headers.remove(ACCEPT_ENCODING);
-            continue;
-        }
         let name = name.as_str().as_bytes();
         let Some(copy) = buffer.get_mut(..name.len()) else {
             break;
@@ -76,7 +50,7 @@ pub(crate) fn remove(headers: &mut HeaderMap, doomed: impl Fn(&HeaderName) -> bo
 mod tests {
     use http::header::HeaderMap;
 
-    use super::keep_forwarded;
+    use super::{Present, keep_forwarded};
 
     #[test]
     fn only_what_bedrock_knows_is_forwarded() {
@@ -106,7 +80,8 @@ mod tests {
             headers.append(name, "1".parse().unwrap());
         }
         headers.append("x-amz-foo", "2".parse().unwrap());
-        keep_forwarded(&mut headers, &["x-mine".parse().unwrap()]);
+        let present = Present::in_head(&headers);
+        keep_forwarded(&mut headers, present, &["x-mine".parse().unwrap()]);
         let mut names: Vec<_> = headers.keys().map(|name| name.as_str()).collect();
         names.sort_unstable();
         assert_eq!(

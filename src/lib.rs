@@ -127,8 +127,10 @@ pub mod eventstream;
 mod fields;
 #[cfg(any(feature = "rewrite", feature = "sign", feature = "compat"))]
 mod forward;
-#[cfg(feature = "sign")]
+mod lately;
+mod mark;
 mod per_thread;
+mod present;
 
 #[cfg(feature = "observe")]
 pub mod observe;

@@ -1,6 +1,6 @@
 //! Several gateways, each with its tokens and its policy.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::future::{Future, ready};
 use std::sync::Arc;
@@ -11,8 +11,9 @@ use super::Authenticate;
 use super::token::{Hashes, bearer_token, hash, refusal};
 use crate::context::{Context, Policy, Principal};
 use crate::error::ConfigError;
+use crate::mark::ByName;
 use crate::reject::{Rejection, RejectionKind};
-use crate::route::{Excerpt, RouteConfig, check_name};
+use crate::route::{Excerpt, Parsed, RouteConfig, check_name};
 
 /// One gateway: its name, who may use it, and for what.
 #[derive(Debug, Clone)]
@@ -91,7 +92,7 @@ pub struct Gateways {
 #[derive(Default)]
 struct Table {
     /// By account, then by gateway: looked up without building a key.
-    entries: HashMap<Box<str>, HashMap<Box<str>, Arc<Entry>>>,
+    entries: ByName<ByName<Arc<Entry>>>,
     /// Hashes of the tokens of all of them.
     hashes: HashSet<[u8; 32]>,
 }
@@ -151,17 +152,10 @@ impl Gateways {
     }
 
     fn check(&self, head: &Parts) -> Result<Principal, Rejection> {
+        let path = head.uri.path();
         let entry = match Context::get(&head.extensions) {
-            Some(context) => {
-                let route = context.parse_route(&head.uri, &self.routes)?;
-                self.find(route.account(), route.gateway())?
-            }
-            None => {
-                let path = head.uri.path();
-                let spans = self.routes.parse(path)?;
-                let route = spans.on(path);
-                self.find(route.account(), route.gateway())?
-            }
+            Some(context) => self.find(context.parse_route(path, &self.routes)?)?,
+            None => self.find(&*self.routes.parse(path)?)?,
         };
         let token = match (bearer_token(&head.headers), &entry.anonymous) {
             (Ok(token), _) => token,
@@ -181,7 +175,9 @@ impl Gateways {
         }
     }
 
-    fn find(&self, account: &str, gateway: &str) -> Result<&Entry, Rejection> {
+    fn find(&self, parsed: &Parsed) -> Result<&Entry, Rejection> {
+        let route = parsed.route();
+        let (account, gateway) = (route.account(), route.gateway());
         let known = self
             .table
             .entries

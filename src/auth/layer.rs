@@ -18,6 +18,7 @@ use super::token::{CF_AIG_AUTHORIZATION, bearer};
 use super::{Authenticate, DynAuthenticate, Later};
 use crate::body::ResponseBody;
 use crate::context::{Context, Principal, Stage};
+use crate::present::Present;
 use crate::reject::{self, Manner, Rejection, RejectionKind};
 
 /// Lets only those in who hold a gateway token. See the [module docs](super).
@@ -194,7 +195,7 @@ impl<S, B, F> State<S, B, F> {
     fn refused(rejection: Rejection, head: &Parts, body: B) -> Self {
         let (rejection, manner) = match Context::get(&head.extensions) {
             Some(context) => (context.rejected(rejection), context.manner(head)),
-            None => (rejection, Manner::of(head)),
+            None => (rejection, Manner::of(head, Present::in_head(&head.headers))),
         };
         Self::Answering {
             future: reject::ResponseFuture::refused(rejection, manner, body),

@@ -19,6 +19,7 @@ use super::layer::Settings;
 use super::translation::Translation;
 use crate::body::ResponseBody;
 use crate::forward::keep_forwarded;
+use crate::present::Present;
 use crate::reject::{Manner, Rejection, RejectionKind};
 use crate::route::push_segment;
 
@@ -50,7 +51,8 @@ pub(super) fn translate(
     })?;
     head.method = Method::POST;
     let authorization = head.headers.remove(AUTHORIZATION).filter(|_| own_key);
-    keep_forwarded(&mut head.headers, &settings.forwarded);
+    let present = Present::in_head(&head.headers);
+    keep_forwarded(&mut head.headers, present, &settings.forwarded);
     // Whoever sends or signs the request names its host.
     for name in [HOST, ACCEPT] {
         head.headers.remove(name);

@@ -23,6 +23,7 @@ use crate::context::{ClientCredential, Context, KeyChoice, Policy, Stage};
 #[cfg(feature = "sign")]
 use crate::credentials::{DynProvideCredentials, ProvideCredentials};
 use crate::error::ConfigError;
+use crate::present::Present;
 use crate::reject::{Rejection, RejectionKind};
 use crate::route::{CompatEndpoint, RouteConfig, Surface, partition};
 
@@ -286,10 +287,10 @@ impl Settings {
     /// Everything that can be decided from the head.
     fn decide(&self, context: &Context, head: &Parts) -> Result<Plan, Rejection> {
         // A path that leads nowhere is for the layer to refuse that needs it to lead somewhere.
-        let Ok(route) = context.parse_route(&head.uri, &self.routes) else {
+        let Ok(parsed) = context.parse_route(head.uri.path(), &self.routes) else {
             return Ok(Plan::Pass);
         };
-        let Surface::Compat(endpoint) = route.surface() else {
+        let Surface::Compat(endpoint) = parsed.route().surface() else {
             return Ok(Plan::Pass);
         };
         context.set_inbound(head.uri.clone());
@@ -299,7 +300,7 @@ impl Settings {
         if endpoint == CompatEndpoint::Models {
             return Ok(Plan::List);
         }
-        let choice = context.choose_key(head, &self.policy)?;
+        let choice = context.choose_key(head, Present::in_head(&head.headers), &self.policy)?;
         if choice.is_client_signed() {
             return Err(Rejection::new(
                 RejectionKind::ClientCredentials,

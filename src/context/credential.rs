@@ -4,6 +4,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, request};
 
 use super::ClientCredentials;
+use crate::present::Present;
 use crate::reject::{Rejection, RejectionKind};
 
 const ALIAS: HeaderName = HeaderName::from_static("cf-aig-byok-alias");
@@ -59,13 +60,15 @@ impl KeyChoice {
 
     pub(super) fn decide(
         head: &request::Parts,
+        present: Present,
         policy: ClientCredentials,
     ) -> Result<Self, Rejection> {
-        if let Some(alias) = head.headers.get(ALIAS) {
-            let alias = Some(alias.clone());
+        if present.has(Present::ALIAS) {
+            let alias = head.headers.get(ALIAS).cloned();
             return Ok(Self::Stored { alias });
         }
-        if policy == ClientCredentials::Ignore {
+        let may_be_its_own = present.has(Present::AUTHORIZATION) || head.uri.query().is_some();
+        if policy == ClientCredentials::Ignore || !may_be_its_own {
             return Ok(Self::Stored { alias: None });
         }
         let Some(credential) = ClientCredential::of(head)? else {
@@ -211,7 +214,8 @@ mod tests {
     use http::{Request, request};
 
     use super::{ClientCredential, ClientCredentials, KeyChoice};
-    use crate::reject::RejectionKind;
+    use crate::present::Present;
+    use crate::reject::{Rejection, RejectionKind};
 
     const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AK/20260102/us-east-1/bedrock/aws4_request, SignedHeaders=content-type;host;x-amz-date, Signature=00ff";
     const QUERY: &str = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AK%2F20260102&X-Amz-Date=20260102T030405Z&X-Amz-SignedHeaders=host&X-Amz-Signature=00ff";
@@ -227,8 +231,12 @@ mod tests {
         request.body(()).unwrap().into_parts().0
     }
 
+    fn decide_by(policy: ClientCredentials, head: &request::Parts) -> Result<KeyChoice, Rejection> {
+        KeyChoice::decide(head, Present::in_head(&head.headers), policy)
+    }
+
     fn decide(head: &request::Parts) -> Result<KeyChoice, RejectionKind> {
-        KeyChoice::decide(head, ClientCredentials::PassThrough).map_err(|r| r.kind())
+        decide_by(ClientCredentials::PassThrough, head).map_err(|r| r.kind())
     }
 
     #[test]
@@ -296,9 +304,9 @@ mod tests {
     #[test]
     fn policy_decides_over_the_clients_own() {
         let head = head("", &[SIGNED], None);
-        let ignored = KeyChoice::decide(&head, ClientCredentials::Ignore).unwrap();
+        let ignored = decide_by(ClientCredentials::Ignore, &head).unwrap();
         assert_eq!(ignored, KeyChoice::Stored { alias: None });
-        let refused = KeyChoice::decide(&head, ClientCredentials::Refuse).unwrap_err();
+        let refused = decide_by(ClientCredentials::Refuse, &head).unwrap_err();
         assert_eq!(refused.kind(), RejectionKind::ClientCredentials);
     }
 

@@ -23,8 +23,9 @@ use std::time::{Duration, Instant};
 
 use http::{Extensions, Uri, request};
 
+use crate::present::Present;
 use crate::reject::{Manner, Rejection, RejectionKind};
-use crate::route::{Route, RouteConfig, Spans};
+use crate::route::{Parsed, Route, RouteConfig, Spans};
 
 #[cfg(feature = "observe")]
 mod claimed;
@@ -63,10 +64,10 @@ struct Facts {
     claimed: AtomicBool,
     /// The URI as it arrived.
     inbound: OnceLock<Uri>,
-    parsed: OnceLock<Parsed>,
+    parsed: OnceLock<Arc<Parsed>>,
     /// Where the request leads that a layer of ours made of the one that arrived.
     #[cfg(feature = "compat")]
-    translated: OnceLock<Box<Parsed>>,
+    translated: OnceLock<Arc<Parsed>>,
     /// What that layer read of the answer.
     #[cfg(feature = "compat")]
     told: OnceLock<Box<Told>>,
@@ -99,15 +100,6 @@ struct Facts {
     sent_at: AtomicU64,
     /// `u64::MAX` is "not known".
     request_size: AtomicU64,
-}
-
-/// A parsed path.
-#[derive(Clone)]
-struct Parsed {
-    spans: Spans,
-    len: usize,
-    /// The path itself, if it is not the inbound one: something has changed it in between.
-    uri: Option<Uri>,
 }
 
 impl Facts {
@@ -179,9 +171,7 @@ impl Context {
 
     /// The parsed path, once it is known; that of the translated request, once there is one.
     pub fn route(&self) -> Option<Route<'_>> {
-        let parsed = self.parsed()?;
-        let uri = parsed.uri.as_ref().or(self.inbound())?;
-        Some(parsed.spans.on(uri.path()))
+        self.parsed().map(|parsed| parsed.route())
     }
 
     /// Who is calling, once that is known.
@@ -229,10 +219,19 @@ impl Context {
 
     /// How this request is refused; `head` is looked at the first time only.
     pub(crate) fn manner(&self, head: &request::Parts) -> Manner {
+        self.manner_of(head, || Present::in_head(&head.headers))
+    }
+
+    /// The same, where it is known which headers there are.
+    pub(crate) fn manner_of(
+        &self,
+        head: &request::Parts,
+        present: impl FnOnce() -> Present,
+    ) -> Manner {
         if let Some(known) = Manner::unpacked(self.0.manner.load(Ordering::Relaxed)) {
             return known;
         }
-        let manner = Manner::of(head);
+        let manner = Manner::of(head, present());
         let place = &self.0.manner;
         match place.compare_exchange(0, manner.packed(), Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => manner,
@@ -246,34 +245,29 @@ impl Context {
         rejection
     }
 
-    /// Parses `uri`, unless an outer layer has.
-    pub(crate) fn parse_route<'a>(
-        &'a self,
-        uri: &'a Uri,
+    /// Parses `path`, unless an outer layer has.
+    pub(crate) fn parse_route(
+        &self,
+        path: &str,
         config: &RouteConfig,
-    ) -> Result<Route<'a>, Rejection> {
-        let path = uri.path();
-        if let Some(parsed) = self.parsed() {
-            return match parsed.len == path.len() {
-                true => Ok(parsed.spans.on(path)),
-                false => Err(Rejection::new(
-                    RejectionKind::StackMisordered,
-                    "StackMisordered: put what changes the path (takes off a prefix, for example) outside of GatewayAuthLayer, OpenAiCompatLayer and BedrockPathRewriteLayer: it stands between two of them",
-                )),
-            };
-        }
-        let parsed = Parsed {
-            spans: config.parse(path)?,
-            len: path.len(),
-            uri: self
-                .inbound()
-                .filter(|inbound| inbound.path() != path)
-                .map(|_| uri.clone()),
+    ) -> Result<&Arc<Parsed>, Rejection> {
+        let parsed = match self.parsed() {
+            Some(parsed) => parsed,
+            None => {
+                let parsed = config.parse(path)?;
+                self.0.parsed.get_or_init(|| parsed)
+            }
         };
-        Ok(self.0.parsed.get_or_init(|| parsed).spans.on(path))
+        if parsed.path() != path {
+            return Err(Rejection::new(
+                RejectionKind::StackMisordered,
+                "StackMisordered: put what changes the path (takes off a prefix, for example) outside of GatewayAuthLayer, OpenAiCompatLayer and BedrockPathRewriteLayer: it stands between two of them",
+            ));
+        }
+        Ok(parsed)
     }
 
-    fn parsed(&self) -> Option<&Parsed> {
+    pub(crate) fn parsed(&self) -> Option<&Arc<Parsed>> {
         #[cfg(feature = "compat")]
         if let Some(translated) = self.0.translated.get() {
             return Some(translated);
@@ -287,12 +281,9 @@ impl Context {
         let Some(route) = self.route() else {
             return;
         };
-        let translated = Parsed {
-            spans: Spans::translated(&route, region, uri.path()),
-            len: uri.path().len(),
-            uri: Some(uri.clone()),
-        };
-        let _ = self.0.translated.set(Box::new(translated));
+        let path = uri.path();
+        let translated = Parsed::new(path, Spans::translated(&route, region, path));
+        let _ = self.0.translated.set(Arc::new(translated));
     }
 
     /// Whether the request that goes upstream is another than the one that arrived.
@@ -334,17 +325,20 @@ impl Context {
             .unwrap_or(default)
     }
 
-    /// Decides with whose keys the request goes upstream, unless an outer layer has.
+    /// Decides with whose keys the request goes upstream, unless an outer layer has. `present` are
+    /// the headers of this head.
     #[cfg(any(feature = "rewrite", feature = "sign", feature = "compat"))]
     pub(crate) fn choose_key(
         &self,
         head: &request::Parts,
+        present: Present,
         default: &Policy,
     ) -> Result<&KeyChoice, Rejection> {
         if let Some(choice) = self.0.key_choice.get() {
             return Ok(choice);
         }
-        let choice = KeyChoice::decide(head, self.policy(default).client_credentials())?;
+        let policy = self.policy(default).client_credentials();
+        let choice = KeyChoice::decide(head, present, policy)?;
         Ok(self.0.key_choice.get_or_init(|| choice))
     }
 

@@ -340,8 +340,8 @@ mod tests {
             .with_models(["*anthropic.claude*:0"]);
         let admits = |region: &str, rest: &str| {
             let path = format!("/v1/a/g/aws-bedrock/bedrock-runtime/{region}/{rest}");
-            let spans = RouteConfig::new().parse(&path).unwrap();
-            policy.admits(&spans.on(&path))
+            let parsed = RouteConfig::new().parse(&path).unwrap();
+            policy.admits(&parsed.route())
         };
         let allowed = "model/us.anthropic.claude-x%3A0/converse";
         assert_eq!(admits("us-east-1", allowed), Ok(()));

@@ -1,6 +1,6 @@
 //! Which stored key: from the path, the alias and the configuration alone.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::future::{Future, ready};
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use http::request::Parts;
 use super::{Credentials, ProvideCredentials, StoredKey};
 use crate::context::{Context, KeyChoice};
 use crate::error::ConfigError;
+use crate::mark::ByName;
 use crate::reject::{Rejection, RejectionKind};
 use crate::route::{Excerpt, check_name};
 
@@ -28,10 +29,10 @@ const DEFAULT: &str = "default";
 #[derive(Debug, Clone, Default)]
 pub struct StoredKeys {
     /// By account, then by gateway: looked up without building a key.
-    gateways: Arc<HashMap<Box<str>, Gateways>>,
+    gateways: Arc<ByName<Gateways>>,
 }
 
-type Gateways = HashMap<Box<str>, Aliases>;
+type Gateways = ByName<Aliases>;
 type Aliases = BTreeMap<Box<str>, StoredKey>;
 
 impl StoredKeys {

@@ -27,6 +27,7 @@ mod kind;
 mod misordered;
 mod render;
 
+use crate::present::Present;
 use crate::route::Operation;
 
 pub(crate) use self::drain::Drain;
@@ -98,11 +99,11 @@ impl Manner {
         })
     }
 
-    pub(crate) fn of(head: &request::Parts) -> Self {
+    /// Of a request with these headers in its head.
+    pub(crate) fn of(head: &request::Parts, present: Present) -> Self {
         let path = head.uri.path();
-        let is_grpc = head
-            .headers
-            .get(CONTENT_TYPE)
+        let value = |name, kind| present.has(kind).then(|| head.headers.get(name)).flatten();
+        let is_grpc = value(CONTENT_TYPE, Present::CONTENT_TYPE)
             .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
         let dialect = if path.contains("/compat/") && !path.contains("/aws-bedrock/") {
             Dialect::OpenAi
@@ -117,9 +118,7 @@ impl Manner {
             converses: is_grpc || Operation::is_bidirectional(path),
             // Over HTTP/2 the stream would be reset under the client, and some then lose the answer.
             awaits_continue: head.version < Version::HTTP_2
-                && head
-                    .headers
-                    .get(EXPECT)
+                && value(EXPECT, Present::EXPECT)
                     .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")),
         }
     }

@@ -3,42 +3,35 @@
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
 
 use crate::forward::remove;
+use crate::present::Present;
 use crate::reject::{Rejection, RejectionKind};
 
-/// Whether a header speaks about one connection (RFC 9110 §7.6.1).
-fn is_of_the_hop(name: &str) -> bool {
-    matches!(
-        name,
-        "connection" | "keep-alive" | "te" | "trailer" | "transfer-encoding" | "upgrade"
-    ) || name.starts_with("proxy-")
-}
-
-/// Whether a request header of this name never travels upstream: it is between the client and the
-/// gateway, or of proxies before it.
-pub(super) fn stops_here(name: &str) -> bool {
-    is_of_the_hop(name)
-        || matches!(
-            name,
-            "cookie" | "expect" | "forwarded" | "via" | "x-api-key" | "x-real-ip"
-        )
-        || name.starts_with("cf-")
-        || name.starts_with("x-forwarded-")
-}
-
-/// Removes what never travels upstream.
-pub(super) fn strip_request(headers: &mut HeaderMap) {
-    remove_named_in_connection(headers);
-    remove(headers, |name| stops_here(name.as_str()));
+/// Removes what never travels upstream. `present` are the headers of this head.
+pub(super) fn strip_request(headers: &mut HeaderMap, present: Present) {
+    if present.has(Present::CONNECTION) {
+        remove_named_in_connection(headers);
+    }
+    if present.has(Present::STOPS) {
+        remove_all(headers, Present::STOPS);
+    }
 }
 
 /// Removes what speaks about the upstream connection only.
 pub(super) fn strip_response(headers: &mut HeaderMap) {
+    let present = Present::in_head(headers);
+    if !present.has(Present::HOP) {
+        return;
+    }
     // A length beside it is not that of the body (RFC 9112 §6.3).
-    if headers.contains_key(TRANSFER_ENCODING) {
+    if present.has(Present::TRANSFER_ENCODING) {
         headers.remove(CONTENT_LENGTH);
     }
     remove_named_in_connection(headers);
-    remove(headers, |name| is_of_the_hop(name.as_str()));
+    remove_all(headers, Present::HOP);
+}
+
+fn remove_all(headers: &mut HeaderMap, doomed: Present) {
+    remove(headers, |name| Present::named(name.as_str()).has(doomed));
 }
 
 /// The names listed in `Connection`.
@@ -98,7 +91,7 @@ pub(super) fn check_framing(headers: &HeaderMap) -> Result<(), Rejection> {
 /// Refuses a client's signature over a header that is about to be removed.
 pub(super) fn check_signed(headers: &HeaderMap, signed: &str) -> Result<(), Rejection> {
     for name in signed.split(';') {
-        let lost = stops_here(name)
+        let lost = Present::named(name).has(Present::STOPS)
             || named_in_connection(headers).any(|listed| listed.eq_ignore_ascii_case(name));
         if lost {
             return Err(Rejection::new(
@@ -130,7 +123,7 @@ fn remove_named_in_connection(headers: &mut HeaderMap) {
 mod tests {
     use http::HeaderMap;
 
-    use super::{check_connection, check_signed, strip_request, strip_response};
+    use super::{Present, check_connection, check_signed, strip_request, strip_response};
 
     fn headers(names: &[&'static str]) -> HeaderMap {
         let pairs = names.iter().map(|name| match name.split_once('=') {
@@ -169,7 +162,8 @@ mod tests {
             "x-amz-cf-id",
             "user-agent",
         ]);
-        strip_request(&mut request);
+        let present = Present::in_head(&request);
+        strip_request(&mut request, present);
         assert_eq!(
             names(&request),
             ["content-type", "x-amz-cf-id", "user-agent"]

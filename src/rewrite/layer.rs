@@ -1,5 +1,6 @@
 //! The layer: decides at once, waits for nothing.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tower_service::Service;
 use super::{Endpoints, headers, uri};
 use crate::body::ResponseBody;
 use crate::context::{Context, Policy, Stage, signed_headers};
+use crate::present::Present;
 use crate::reject::{self, Rejection, RejectionKind};
 use crate::route::{RouteConfig, Surface};
 
@@ -57,18 +59,27 @@ impl<S> Layer<S> for BedrockPathRewriteLayer {
     type Service = BedrockPathRewrite<S>;
 
     fn layer(&self, inner: S) -> BedrockPathRewrite<S> {
+        let shared = Shared {
+            layer: self.clone(),
+            known: uri::Known::new(),
+        };
         BedrockPathRewrite {
             inner,
-            layer: Arc::new(self.clone()),
+            shared: Arc::new(shared),
         }
     }
 }
 
 /// The service of [`BedrockPathRewriteLayer`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct BedrockPathRewrite<S> {
     inner: S,
-    layer: Arc<BedrockPathRewriteLayer>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    layer: BedrockPathRewriteLayer,
+    known: uri::Known,
 }
 
 impl<S> BedrockPathRewrite<S> {
@@ -85,6 +96,15 @@ impl<S> BedrockPathRewrite<S> {
     /// The inner service.
     pub fn into_inner(self) -> S {
         self.inner
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for BedrockPathRewrite<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BedrockPathRewrite")
+            .field("inner", &self.inner)
+            .field("layer", &self.shared.layer)
+            .finish()
     }
 }
 
@@ -106,7 +126,7 @@ where
         let (context, wrong) = Context::enter(&mut head.extensions, Stage::Rewrite);
         let manner = context.manner(&head);
         let rewritten = match wrong {
-            None => self.layer.rewrite(&context, &mut head),
+            None => self.shared.rewrite(&context, &mut head),
             Some(rejection) => Err(rejection),
         };
         let inner = match rewritten {
@@ -123,9 +143,15 @@ where
     }
 }
 
-impl BedrockPathRewriteLayer {
+impl Shared {
     fn rewrite(&self, context: &Context, head: &mut Parts) -> Result<(), Rejection> {
-        let route = context.parse_route(&head.uri, &self.routes)?;
+        let BedrockPathRewriteLayer {
+            routes,
+            endpoints,
+            policy,
+        } = &self.layer;
+        let parsed = context.parse_route(head.uri.path(), routes)?;
+        let route = parsed.route();
         if head.method == Method::CONNECT {
             return Err(Rejection::new(
                 RejectionKind::Unsupported,
@@ -139,14 +165,19 @@ impl BedrockPathRewriteLayer {
             ));
         }
         context
-            .policy(&self.policy)
+            .policy(policy)
             .admits(&route)
             .map_err(|problem| Rejection::new(RejectionKind::NotAllowed, problem))?;
-        headers::check_connection(&head.headers)?;
-        headers::check_framing(&head.headers)?;
-        let choice = context.choose_key(head, &self.policy)?;
+        let present = Present::in_head(&head.headers);
+        if present.has(Present::CONNECTION) {
+            headers::check_connection(&head.headers)?;
+        }
+        if present.has(Present::TRANSFER_ENCODING) {
+            headers::check_framing(&head.headers)?;
+        }
+        let choice = context.choose_key(head, present, policy)?;
         let client_signed = choice.is_client_signed();
-        if choice.signs_authority() && !self.endpoints.keeps_authority() {
+        if choice.signs_authority() && !endpoints.keeps_authority() {
             return Err(Rejection::new(
                 RejectionKind::UpstreamError,
                 "the signature covers :authority, which cannot be kept on the way to this gateway's endpoint: sign host instead",
@@ -155,13 +186,14 @@ impl BedrockPathRewriteLayer {
         if client_signed && let Some(signed) = signed_headers(head) {
             headers::check_signed(&head.headers, &signed)?;
         }
-        let target = uri::upstream(&self.endpoints, &route, head.uri.query(), client_signed);
+        let query = head.uri.query();
+        let target = self.known.upstream(endpoints, parsed, query, client_signed);
         let (uri, host) = target.ok_or_else(|| {
             Rejection::new(RejectionKind::InvalidPath, "the path leads to no valid URL")
         })?;
         context.set_upstream(&uri);
         context.set_inbound(std::mem::replace(&mut head.uri, uri));
-        headers::strip_request(&mut head.headers);
+        headers::strip_request(&mut head.headers, present);
         head.headers.insert(HOST, host);
         Ok(())
     }

@@ -30,7 +30,8 @@
 //! It answers or calls at once; there is nothing to cancel but the inner future.
 //!
 //! # Cost
-//! Synchronous; up to 6 allocations whatever the path's length.
+//! Synchronous; up to 7 allocations whatever the path's length, two fewer for a path that came lately: what
+//! follows from a path of up to 512 bytes is kept, for 32 paths and each thread that runs at a time.
 //!
 //! # Examples
 //! ```

@@ -1,22 +1,75 @@
 //! The URI that goes upstream.
 
+use std::sync::Arc;
+
 use bytes::{BufMut, BytesMut};
-use http::Uri;
 use http::uri::PathAndQuery;
+use http::{HeaderValue, Uri};
 
 use super::endpoint::{Endpoints, Target};
 use crate::context::without_presigned;
-use crate::route::{Route, Surface};
+use crate::lately::Lately;
+use crate::mark::mix;
+use crate::route::{Parsed, Route, Surface};
+
+/// The URIs of late, by the paths that they were made of.
+pub(super) struct Known(Lately<Upstream>);
+
+#[derive(Clone)]
+struct Upstream {
+    parsed: Arc<Parsed>,
+    client_signed: bool,
+    uri: Uri,
+    host: HeaderValue,
+}
+
+impl Known {
+    pub(super) fn new() -> Self {
+        Self(Lately::new())
+    }
+
+    /// [`upstream`], from memory if that can be.
+    pub(super) fn upstream(
+        &self,
+        endpoints: &Endpoints,
+        parsed: &Arc<Parsed>,
+        query: Option<&str>,
+        client_signed: bool,
+    ) -> Option<(Uri, HeaderValue)> {
+        if query.is_some() {
+            return upstream(endpoints, &parsed.route(), query, client_signed);
+        }
+        let mark = mix(
+            u64::from(client_signed),
+            Arc::as_ptr(parsed).addr() as u64,
+            0,
+        );
+        let is_it = |known: &Upstream| {
+            Arc::ptr_eq(&known.parsed, parsed) && known.client_signed == client_signed
+        };
+        let make = || {
+            let (uri, host) = upstream(endpoints, &parsed.route(), None, client_signed).ok_or(())?;
+            Ok::<_, ()>(Upstream {
+                parsed: Arc::clone(parsed),
+                client_signed,
+                uri,
+                host,
+            })
+        };
+        let known = self.0.get(mark, is_it, make).ok()?;
+        Some((known.uri, known.host))
+    }
+}
 
 /// The URI for `route`, and the `Host` to name.
 ///
 /// `None` if there is no such URI, which the path grammar rules out.
-pub(super) fn upstream(
+fn upstream(
     endpoints: &Endpoints,
     route: &Route<'_>,
     query: Option<&str>,
     client_signed: bool,
-) -> Option<(Uri, http::HeaderValue)> {
+) -> Option<(Uri, HeaderValue)> {
     let Surface::Native {
         service,
         region,
@@ -88,16 +141,16 @@ fn is_spread_arn(model: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Endpoints, upstream};
+    use super::{Endpoints, Known, upstream};
     use crate::route::RouteConfig;
 
     fn path(rest: &str, signed: bool) -> String {
         let uri: http::Uri = format!("/v1/a/g/aws-bedrock/bedrock-runtime/us-east-1{rest}")
             .parse()
             .unwrap();
-        let spans = RouteConfig::new().parse(uri.path()).unwrap();
-        let route = spans.on(uri.path());
-        let (uri, host) = upstream(&Endpoints::aws(), &route, uri.query(), signed).unwrap();
+        let parsed = RouteConfig::new().parse(uri.path()).unwrap();
+        let aws = Endpoints::aws();
+        let (uri, host) = upstream(&aws, &parsed.route(), uri.query(), signed).unwrap();
         assert_eq!(host, "bedrock-runtime.us-east-1.amazonaws.com");
         uri.to_string()
             .strip_prefix("https://bedrock-runtime.us-east-1.amazonaws.com")
@@ -144,5 +197,26 @@ mod tests {
             path("/async-invoke?X-Amz-Signature=0", false),
             "/async-invoke"
         );
+    }
+
+    /// What is kept is of the same path, and of the same kind of caller.
+    #[test]
+    fn from_memory() {
+        let (routes, fixed) = (
+            RouteConfig::new(),
+            Endpoints::fixed("http://vpce:80").unwrap(),
+        );
+        let known = Known::new();
+        let model =
+            |model| format!("/v1/a/g/aws-bedrock/bedrock-runtime/us-east-1/model/{model}/converse");
+        for _ in 0..3 {
+            for path in [model("m"), model("n")] {
+                let parsed = routes.parse(&path).unwrap();
+                for (query, signed) in [(None, false), (None, true), (Some("a=1"), false)] {
+                    let got = known.upstream(&fixed, &parsed, query, signed);
+                    assert_eq!(got, upstream(&fixed, &parsed.route(), query, signed));
+                }
+            }
+        }
     }
 }

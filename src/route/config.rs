@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::parsed::{Known, Parsed};
 use super::{
     CompatEndpoint, Excerpt, MAX_PATH, Names, Operation, Region, Service, Spans, SurfaceSpans,
     check, partition, slice,
@@ -24,6 +25,7 @@ use crate::reject::{Rejection, RejectionKind};
 pub struct RouteConfig {
     prefix: Arc<str>,
     fixed: Option<Arc<(Box<str>, Box<str>)>>,
+    known: Arc<Known>,
 }
 
 impl RouteConfig {
@@ -46,6 +48,7 @@ impl RouteConfig {
             ));
         }
         self.prefix = trimmed.into();
+        self.known = Arc::default();
         Ok(self)
     }
 
@@ -57,11 +60,16 @@ impl RouteConfig {
         check_name("account_id", account)?;
         check_name("gateway_id", gateway)?;
         self.fixed = Some(Arc::new((account.into(), gateway.into())));
+        self.known = Arc::default();
         Ok(self)
     }
 
     /// Reads `path`.
-    pub(crate) fn parse(&self, path: &str) -> Result<Spans, Rejection> {
+    pub(crate) fn parse(&self, path: &str) -> Result<Arc<Parsed>, Rejection> {
+        self.known.parsed(path, || self.spans(path))
+    }
+
+    fn spans(&self, path: &str) -> Result<Spans, Rejection> {
         if path.len() > MAX_PATH {
             return Err(bad_path(format!(
                 "the path is longer than {MAX_PATH} bytes"

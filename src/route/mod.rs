@@ -39,6 +39,7 @@ mod config;
 mod host;
 mod model;
 mod operation;
+mod parsed;
 mod region;
 
 pub use self::config::RouteConfig;
@@ -54,6 +55,7 @@ pub(crate) use self::host::host_value;
 pub(crate) use self::model::check_model;
 #[cfg(feature = "compat")]
 pub(crate) use self::model::push_segment;
+pub(crate) use self::parsed::Parsed;
 pub(crate) use self::region::partition;
 
 /// Longest path that is accepted, in bytes.
@@ -194,11 +196,6 @@ pub(crate) struct Spans {
 }
 
 impl Spans {
-    /// The route, given the very path that was parsed.
-    pub(crate) fn on<'a>(&'a self, path: &'a str) -> Route<'a> {
-        Route { path, spans: self }
-    }
-
     /// Of a path of Bedrock's own, `/model/{id}/{operation}`, to which a request on `route` was
     /// translated.
     #[cfg(feature = "compat")]

@@ -1,17 +1,19 @@
+use std::sync::Arc;
+
 use super::{CompatEndpoint, Operation, RouteConfig, Service, Surface};
 use crate::reject::RejectionKind;
 
 const BASE: &str = "/v1/acme/prod/aws-bedrock/bedrock-runtime/us-east-1";
 
-fn parse(path: &str) -> Result<super::Spans, RejectionKind> {
+fn parse(path: &str) -> Result<Arc<super::Parsed>, RejectionKind> {
     RouteConfig::new().parse(path).map_err(|r| r.kind())
 }
 
 #[test]
 fn native_path_is_taken_apart_without_decoding() {
     let path = format!("{BASE}/model/us.anthropic.claude%3A0/converse");
-    let spans = parse(&path).unwrap();
-    let route = spans.on(&path);
+    let parsed = parse(&path).unwrap();
+    let route = parsed.route();
     assert_eq!((route.account(), route.gateway()), ("acme", "prod"));
     assert_eq!(route.raw_model(), Some("us.anthropic.claude%3A0"));
     assert_eq!(route.model().unwrap(), "us.anthropic.claude:0");
@@ -39,7 +41,7 @@ fn rest_travels_as_it_came() {
         ("/x", "x"),
     ] {
         let path = format!("{BASE}{tail}");
-        match parse(&path).unwrap().on(&path).surface() {
+        match parse(&path).unwrap().route().surface() {
             Surface::Native { rest: found, .. } => assert_eq!(found, rest),
             other => panic!("{other:?}"),
         }
@@ -50,15 +52,15 @@ fn rest_travels_as_it_came() {
 fn compat_and_custom_domain() {
     let path = "/v1/a/g/compat/chat/completions/";
     let compat = Surface::Compat(CompatEndpoint::ChatCompletions);
-    assert_eq!(parse(path).unwrap().on(path).surface(), compat);
+    assert_eq!(parse(path).unwrap().route().surface(), compat);
 
     let routes = RouteConfig::new().with_prefix("/ai/").unwrap();
     let routes = routes.with_custom_domain("acme", "prod").unwrap();
     let path = "/ai/compat/models";
-    let spans = routes.parse(path).unwrap();
-    assert_eq!(spans.on(path).gateway(), "prod");
+    let parsed = routes.parse(path).unwrap();
+    assert_eq!(parsed.route().gateway(), "prod");
     assert_eq!(
-        spans.on(path).surface(),
+        parsed.route().surface(),
         Surface::Compat(CompatEndpoint::Models)
     );
     assert!(routes.parse("/ai/v1/a/g/compat/models").is_ok());

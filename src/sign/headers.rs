@@ -7,7 +7,8 @@ use http::header::{
 use http::request::Parts;
 
 use crate::context::Context;
-use crate::forward::STALE;
+use crate::forward::remove;
+use crate::present::Present;
 use crate::route::Operation;
 
 /// A request that none of our layers has seen and in which nothing asks for a decision: it names no
@@ -62,11 +63,13 @@ fn is_telling(name: &HeaderName) -> bool {
     prefix || asks.contains(name)
 }
 
-/// Takes off a request of the program's own what a new signature replaces.
-pub(super) fn remove_stale(headers: &mut HeaderMap) {
-    headers.remove(AUTHORIZATION);
-    for name in STALE {
-        headers.remove(name);
+/// Takes off a request of the program's own what a new signature replaces. `present` are the
+/// headers of this head.
+pub(super) fn remove_stale(headers: &mut HeaderMap, present: Present) {
+    if present.has(Present::STALE) {
+        remove(headers, |name| {
+            Present::named(name.as_str()).has(Present::STALE)
+        });
     }
 }
 

@@ -20,6 +20,7 @@ use crate::context::{Context, KeyChoice, Policy};
 use crate::credentials::Credentials;
 #[cfg(feature = "rewrite")]
 use crate::forward::keep_forwarded;
+use crate::present::Present;
 use crate::reject::{Rejection, RejectionKind};
 use crate::route::{Operation, Surface, host_value};
 
@@ -67,22 +68,27 @@ impl Settings {
         if head.uri.authority().is_none() {
             return Err(Rejection::misordered("BedrockPathRewriteLayer", ME));
         }
-        add_host(head);
+        let present = Present::in_head(&head.headers);
+        if !present.has(Present::HOST) {
+            add_host(head);
+        }
         let converses = head.method == Method::POST
             && operation(context, head) == Operation::InvokeModelWithBidirectionalStream;
         if converses {
             context.set_conversation();
         }
-        if let KeyChoice::Client(_) = context.choose_key(head, &self.policy)? {
+        if let KeyChoice::Client(_) = context.choose_key(head, present, &self.policy)? {
             return Ok(Plan::Pass { converses });
         }
-        check_encoding(&head.headers)?;
+        if present.has(Present::CONTENT_ENCODING) {
+            check_encoding(&head.headers)?;
+        }
         #[cfg(feature = "rewrite")]
         if context.has_passed(Stage::Rewrite) {
-            keep_forwarded(&mut head.headers, &self.forwarded);
+            keep_forwarded(&mut head.headers, present, &self.forwarded);
             return Ok(Plan::Sign { converses });
         }
-        headers::remove_stale(&mut head.headers);
+        headers::remove_stale(&mut head.headers, present);
         Ok(Plan::Sign { converses })
     }
 

@@ -20,6 +20,7 @@ use tower::{Layer, ServiceExt, service_fn};
 
 use super::{HyperClient, TimedBody, UpstreamLayer, UpstreamResponse};
 use crate::body::{Buffered, ResponseBody};
+use crate::present::Present;
 use crate::{Context, Policy, Rejection, Timeouts};
 
 const BY_AUTHORITY: &str = "AWS4-HMAC-SHA256 Credential=AK/20260102/us-east-1/bedrock/aws4_request, SignedHeaders=:authority;x-amz-date, Signature=00ff";
@@ -31,7 +32,8 @@ fn signed_by_authority(uri: &str) -> Request<Buffered> {
         .unwrap()
         .into_parts();
     let context = Context::of(&mut head.extensions);
-    context.choose_key(&head, &Policy::new()).unwrap();
+    let present = Present::in_head(&head.headers);
+    context.choose_key(&head, present, &Policy::new()).unwrap();
     Request::from_parts(head, body)
 }
 

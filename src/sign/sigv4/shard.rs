@@ -11,7 +11,8 @@ use super::keys::Keys;
 use super::proof::{Beginning, Proof};
 use super::route::{Company, Route, add_signature, push_authorization};
 use super::scope::Scope;
-use super::unsigned::{KeyPair, Unsigned, fold};
+use super::unsigned::{KeyPair, Unsigned};
+use crate::mark::fold;
 
 const SETS: usize = 128;
 const WAYS: usize = 4;

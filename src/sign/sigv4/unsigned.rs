@@ -6,6 +6,7 @@ use super::canonical::{DATE, TOKEN};
 use super::scope::Scope;
 use super::signed_headers::SignedHeaders;
 use crate::credentials::{Credentials, Fingerprint, Secret};
+use crate::mark::{fold, mix};
 
 /// A request that is to be signed, all that its signature depends on but the body.
 #[derive(Clone, Copy)]
@@ -67,45 +68,4 @@ impl<'a> Unsigned<'a> {
         let [a, b] = self.keys.fingerprint.halves();
         mix(mark, a, b)
     }
-}
-
-/// Not a cryptographic hash: whoever finds the same value twice compares what was hashed.
-#[inline]
-pub(super) fn fold(seed: u64, bytes: &[u8]) -> u64 {
-    let mut hash = seed ^ bytes.len() as u64;
-    let (pairs, rest) = bytes.as_chunks::<16>();
-    for pair in pairs {
-        let both = u128::from_le_bytes(*pair);
-        hash = mix(hash, both as u64, (both >> 64) as u64);
-    }
-    if rest.is_empty() {
-        return hash;
-    }
-    // The last bytes are read where they are, some of them twice: it is faster than to copy them.
-    let (a, b) = match (
-        bytes.last_chunk::<16>(),
-        bytes.first_chunk(),
-        bytes.last_chunk(),
-    ) {
-        (Some(last), ..) => {
-            let both = u128::from_le_bytes(*last);
-            (both as u64, (both >> 64) as u64)
-        }
-        (_, Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
-        _ => (
-            bytes
-                .iter()
-                .fold(0, |all, &byte| all << 8 | u64::from(byte)),
-            0,
-        ),
-    };
-    mix(hash, a, b)
-}
-
-#[inline]
-fn mix(hash: u64, a: u64, b: u64) -> u64 {
-    // Digits of the golden ratio: odd, and half of its bits are set.
-    const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
-    let wide = u128::from(hash ^ a) * u128::from(b ^ ODD);
-    wide as u64 ^ (wide >> 64) as u64
 }
