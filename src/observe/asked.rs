@@ -41,17 +41,6 @@ impl Default for Asked {
 }
 
 impl Asked {
-    /// Whether any header may be one that asks for something, or is one of the ids.
-    pub(super) fn is_in(headers: &HeaderMap) -> bool {
-        headers.keys().any(|name| {
-            let name = name.as_str();
-            match name.strip_prefix("cf-aig-") {
-                Some(name) => name != "authorization",
-                None => name == "traceparent",
-            }
-        })
-    }
-
     /// Nothing, if there is no such header. Of one that was sent more than once the first value
     /// counts.
     pub(super) fn of(headers: &HeaderMap) -> Option<Box<Self>> {

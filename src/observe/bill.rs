@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::asked::Asked;
 use super::cost::{self, Cost, Custom, Prices};
+use super::known::Named;
 use super::observation::{Answer, Observation};
 use super::place::Place;
 use super::reader::Reading;
@@ -22,7 +23,7 @@ pub(super) fn bill(
     asked: &mut Asked,
     answer: Option<&Answer>,
     context: &Context,
-    place: &Place<'_>,
+    (place, named): (&Place<'_>, Option<&Named>),
     model: Option<&str>,
     reading: &Reading<'_>,
 ) -> (bool, Option<Cost>) {
@@ -37,6 +38,12 @@ pub(super) fn bill(
     }
     if let Some(cost) = custom.and_then(|custom| custom.cost(&reading.usage)) {
         return (true, Some(cost));
+    }
+    // Another name for it, in the body, may have a price of its own.
+    if let Some(named) = named.filter(|_| context.asked_model().is_none()) {
+        let price = named.price.as_ref();
+        let cost = price.and_then(|price| price.in_tier(reading.service_tier, &reading.usage));
+        return (false, cost);
     }
     let asked = cost::Asked {
         model,
@@ -74,7 +81,7 @@ impl Observation {
             &mut asked,
             Some(answer),
             &self.context,
-            &place,
+            (&place, None),
             model.as_deref(),
             &reading,
         );

@@ -45,9 +45,11 @@ impl Observation {
         if reading.broken.is_some() {
             settings.count_unread();
         }
-        match place.raw_model {
-            Some(model) => decode_into(model, record.model.get_or_insert_default()),
-            None => record.model = None,
+        let named = settings.known.named(&settings.prices, context, &place);
+        match (&named, place.raw_model) {
+            (Some(named), _) => set(&mut record.model, Some(&named.model)),
+            (None, Some(model)) => decode_into(model, record.model.get_or_insert_default()),
+            (None, None) => record.model = None,
         }
         let model = record.model.as_deref();
         (record.custom_cost, record.cost) = bill(
@@ -55,7 +57,7 @@ impl Observation {
             &mut asked,
             answer.as_ref(),
             context,
-            &place,
+            (&place, named.as_deref()),
             model,
             &reading,
         );

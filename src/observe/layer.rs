@@ -26,6 +26,7 @@ use super::settings::Settings;
 use super::sink::{Sink, Spans, Tracing};
 use super::trace::SpanId;
 use crate::context::Context;
+use crate::present::Present;
 
 /// Gives every request its ids and leaves one [`Record`](super::Record) of it. See the
 /// [module docs](super).
@@ -62,7 +63,10 @@ impl<D> ObservabilityLayer<D> {
 
     /// What tokens cost; [`Prices::bundled`], unless this says something else.
     pub fn with_prices(self, prices: Prices) -> Self {
-        self.with(|settings| settings.prices = prices)
+        self.with(|settings| {
+            settings.prices = prices;
+            settings.known = Arc::default();
+        })
     }
 
     /// Keeps the beginning of bodies with the records. That of the request needs a
@@ -204,12 +208,15 @@ where
 fn observe(settings: &Arc<Settings>, head: &mut Parts, length: Option<u64>) -> Observation {
     let context = Context::claim(&mut head.extensions);
     context.set_inbound(head.uri.clone());
-    if let Some(size) = content_length(&head.headers).or(length) {
+    let present = Present::in_head(&head.headers);
+    let stated = present.has(Present::CONTENT_LENGTH);
+    let stated = stated.then(|| content_length(&head.headers)).flatten();
+    if let Some(size) = stated.or(length) {
         context.set_request_size(size);
     }
     let created_at = SystemTime::now();
     let log_id = log_id(created_at);
-    let asks = Asked::is_in(&head.headers);
+    let asks = present.has(Present::ASKS);
     if asks {
         head.headers.remove(LOG_ID);
     }
@@ -228,7 +235,7 @@ fn observe(settings: &Arc<Settings>, head: &mut Parts, length: Option<u64>) -> O
         settings: Arc::clone(settings),
         event_id: event_id.unwrap_or_else(|| log_id.clone()),
         log_id,
-        dialect: context.manner(head).dialect,
+        dialect: context.manner_of(head, || present).dialect,
         is_head: head.method == Method::HEAD,
         created_at,
         asked,

@@ -204,6 +204,7 @@ mod ids;
 mod ignored;
 mod json;
 mod judge;
+mod known;
 mod layer;
 mod metadata;
 mod observation;

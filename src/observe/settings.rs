@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::cost::Prices;
+use super::known::Known;
 use super::payload::Capture;
 use super::sink::Sinks;
 
@@ -11,6 +12,8 @@ use super::sink::Sinks;
 pub(super) struct Settings {
     pub(super) sinks: Arc<Sinks>,
     pub(super) prices: Prices,
+    /// By these prices.
+    pub(super) known: Arc<Known>,
     pub(super) payloads: Option<Capture>,
     /// The longest answer that is held back for the sake of its head.
     pub(super) usage_headers: Option<usize>,

@@ -147,6 +147,11 @@ impl Price {
         }
     }
 
+    /// What these tokens cost in the tier that an answer names.
+    pub(crate) fn in_tier(&self, tier: Option<&str>, usage: &Usage) -> Option<Cost> {
+        self.cost(usage, Tier::of(tier.unwrap_or_default())?)
+    }
+
     /// What these tokens cost; `None` if a count or a rate is not known that would matter.
     pub(super) fn cost(&self, usage: &Usage, tier: Tier) -> Option<Cost> {
         let all = usage.tokens_in()?;

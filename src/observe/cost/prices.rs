@@ -1,11 +1,11 @@
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use super::amount::Cost;
-use super::price::{Price, Tier};
+use super::price::Price;
 use super::table::{Table, arn_region, names};
 use crate::error::ConfigError;
+use crate::mark::ByName;
 use crate::observe::usage::Usage;
 
 /// Written by `examples/prices.rs`.
@@ -48,7 +48,7 @@ pub struct Prices(Arc<Inner>);
 #[derive(Clone)]
 struct Inner {
     table: Arc<Table>,
-    own: HashMap<Box<str>, Own>,
+    own: ByName<Own>,
 }
 
 #[derive(Clone)]
@@ -103,7 +103,7 @@ impl Prices {
     }
 
     fn of(table: Arc<Table>) -> Self {
-        let own = HashMap::new();
+        let own = ByName::default();
         Self(Arc::new(Inner { table, own }))
     }
 
@@ -114,11 +114,11 @@ impl Prices {
 
     /// The price of these tokens, if the model has one and all that matters was counted.
     pub(crate) fn cost(&self, asked: &Asked<'_>, usage: &Usage) -> Option<Cost> {
-        let tier = Tier::of(asked.service_tier.unwrap_or_default())?;
-        self.find(asked)?.cost(usage, tier)
+        self.find(asked)?.in_tier(asked.service_tier, usage)
     }
 
-    fn find(&self, asked: &Asked<'_>) -> Option<&Price> {
+    /// The price itself, of all tiers.
+    pub(crate) fn find(&self, asked: &Asked<'_>) -> Option<&Arc<Price>> {
         let is_asked = asked.named.is_some() || asked.model.is_some();
         let told = asked.told.filter(|_| !is_asked);
         let own = [asked.named, asked.model, told]
@@ -140,7 +140,7 @@ impl Prices {
         }
     }
 
-    fn in_table(&self, model: &str, asked: &Asked<'_>) -> Option<&Price> {
+    fn in_table(&self, model: &str, asked: &Asked<'_>) -> Option<&Arc<Price>> {
         let region = asked.region.or_else(|| arn_region(model));
         let region = region.unwrap_or_default();
         names(model).find_map(|name| self.0.table.get(name, region, asked.is_mantle))

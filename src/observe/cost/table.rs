@@ -6,17 +6,17 @@
 //! ```
 //! A model may be preceded by the service `mantle/`, by a region, or by both.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::decimal::{self, ATTO};
 use super::price::{Price, Rates, Step, Tier};
 use crate::error::ConfigError;
+use crate::mark::ByName;
 use crate::route::partition;
 
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    models: HashMap<Box<str>, Vec<Entry>>,
+    models: ByName<Vec<Entry>>,
 }
 
 #[derive(Debug)]
@@ -69,12 +69,12 @@ impl Table {
     }
 
     /// The price of exactly this model; that of the region before that of all.
-    pub(super) fn get(&self, model: &str, region: &str, is_mantle: bool) -> Option<&Price> {
+    pub(super) fn get(&self, model: &str, region: &str, is_mantle: bool) -> Option<&Arc<Price>> {
         let entries = self.models.get(model)?;
         let find = |is_mantle, region: Option<&str>| {
             let is =
                 |entry: &&Entry| entry.is_mantle == is_mantle && entry.region.as_deref() == region;
-            entries.iter().find(is).map(|entry| &*entry.price)
+            entries.iter().find(is).map(|entry| &entry.price)
         };
         let on_mantle = || find(true, Some(region)).or_else(|| find(true, None));
         is_mantle
