@@ -456,3 +456,26 @@ fn serve(listener: TcpListener, answer: fn(u32, usize) -> Option<&'static str>) 
     });
     count
 }
+
+/// What a layer between two of ours makes of the path is not what the outer one has let in, were it
+/// of the same length.
+#[tokio::test]
+async fn another_path_between() {
+    for (before, after) in [("/v1/", "/ai/v1/"), ("us-east-1", "us-west-2")] {
+        let path = PATH.replace(before, after);
+        assert_ne!(path, PATH);
+        let changed = move |request: Request<Full<Bytes>>| {
+            let (mut head, body) = request.into_parts();
+            head.uri = path.parse().unwrap();
+            Request::from_parts(head, body)
+        };
+        let busy = Busy::default();
+        let inner = rewrite().layer(sign().layer(busy.clone()));
+        let stack = auth().layer(tower::util::MapRequest::new(inner, changed));
+        let (status, text) = answer(stack, PATH).await;
+        let text = text.unwrap();
+        assert_eq!(status, 500, "{text}");
+        assert!(text.starts_with("StackMisordered: put what changes the path"));
+        assert_eq!(busy.0.load(Ordering::Relaxed), 0);
+    }
+}
