@@ -55,12 +55,10 @@ pub(super) fn plain(head: &Parts) -> Option<Plain> {
 
 /// Whether a header asks for a decision.
 fn is_telling(name: &HeaderName) -> bool {
-    let asks = [AUTHORIZATION, CONTENT_ENCODING, EXPECT, TRANSFER_ENCODING];
-    let prefix = matches!(
-        name.as_str().as_bytes(),
-        [b'c', b'f', b'-', ..] | [b'x', b'-', b'a', ..]
-    );
-    prefix || asks.contains(name)
+    // Of those that stop at a gateway, some speak of the body, and the others are there for layers
+    // that should have seen the request before.
+    let asks = Present::AUTHORIZATION | Present::CONTENT_ENCODING | Present::STALE | Present::STOPS;
+    Present::named(name.as_str()).has(asks)
 }
 
 /// Takes off a request of the program's own what a new signature replaces. `present` are the
