@@ -125,12 +125,8 @@ pub mod eventstream;
 
 #[cfg(any(feature = "sign", feature = "observe"))]
 mod fields;
-#[cfg(any(feature = "rewrite", feature = "sign", feature = "compat"))]
-mod forward;
-mod lately;
-mod mark;
-mod per_thread;
-mod present;
+mod headers;
+mod kept;
 
 #[cfg(feature = "observe")]
 pub mod observe;

@@ -11,7 +11,7 @@ use super::Authenticate;
 use super::token::{Hashes, bearer_token, hash, refusal};
 use crate::context::{Context, Policy, Principal};
 use crate::error::ConfigError;
-use crate::mark::ByName;
+use crate::kept::ByName;
 use crate::reject::{Rejection, RejectionKind};
 use crate::route::{Excerpt, Parsed, RouteConfig, check_name};
 

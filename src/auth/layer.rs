@@ -18,7 +18,7 @@ use super::token::{CF_AIG_AUTHORIZATION, bearer};
 use super::{Authenticate, DynAuthenticate, Later};
 use crate::body::ResponseBody;
 use crate::context::{Context, Principal, Stage};
-use crate::present::Present;
+use crate::headers::Present;
 use crate::reject::{self, Manner, Rejection, RejectionKind};
 
 /// Lets only those in who hold a gateway token. See the [module docs](super).

@@ -18,8 +18,7 @@ use super::error::OpenAiError;
 use super::layer::Settings;
 use super::translation::Translation;
 use crate::body::ResponseBody;
-use crate::forward::keep_forwarded;
-use crate::present::Present;
+use crate::headers::{Present, keep_forwarded};
 use crate::reject::{Manner, Rejection, RejectionKind};
 use crate::route::push_segment;
 

@@ -23,7 +23,7 @@ use crate::context::{ClientCredential, Context, KeyChoice, Policy, Stage};
 #[cfg(feature = "sign")]
 use crate::credentials::{DynProvideCredentials, ProvideCredentials};
 use crate::error::ConfigError;
-use crate::present::Present;
+use crate::headers::Present;
 use crate::reject::{Rejection, RejectionKind};
 use crate::route::{CompatEndpoint, RouteConfig, Surface, partition};
 

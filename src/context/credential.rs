@@ -4,7 +4,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, request};
 
 use super::ClientCredentials;
-use crate::present::Present;
+use crate::headers::Present;
 use crate::reject::{Rejection, RejectionKind};
 
 const ALIAS: HeaderName = HeaderName::from_static("cf-aig-byok-alias");
@@ -214,7 +214,7 @@ mod tests {
     use http::{Request, request};
 
     use super::{ClientCredential, ClientCredentials, KeyChoice};
-    use crate::present::Present;
+    use crate::headers::Present;
     use crate::reject::{Rejection, RejectionKind};
 
     const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AK/20260102/us-east-1/bedrock/aws4_request, SignedHeaders=content-type;host;x-amz-date, Signature=00ff";

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use http::{Extensions, Uri, request};
 
-use crate::present::Present;
+use crate::headers::Present;
 use crate::reject::{Manner, Rejection, RejectionKind};
 use crate::route::{Parsed, Route, RouteConfig, Spans};
 

@@ -9,7 +9,7 @@ use http::request::Parts;
 use super::{Credentials, ProvideCredentials, StoredKey};
 use crate::context::{Context, KeyChoice};
 use crate::error::ConfigError;
-use crate::mark::ByName;
+use crate::kept::ByName;
 use crate::reject::{Rejection, RejectionKind};
 use crate::route::{Excerpt, check_name};
 

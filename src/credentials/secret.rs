@@ -10,7 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::ProvideCredentials;
 use crate::error::ConfigError;
-use crate::per_thread::PerThread;
+use crate::kept::PerThread;
 use crate::reject::{Rejection, RejectionKind};
 
 /// Credentials for Bedrock: an AWS key pair, with or without a session token, or a Bedrock API

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use super::cost::{Asked, Price, Prices};
 use super::place::Place;
 use crate::context::Context;
-use crate::lately::Lately;
-use crate::mark::mix;
+use crate::kept::{Lately, mix};
 use crate::route::{Parsed, decode};
 
 /// The models in the paths of late.

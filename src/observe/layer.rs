@@ -26,7 +26,7 @@ use super::settings::Settings;
 use super::sink::{Sink, Spans, Tracing};
 use super::trace::SpanId;
 use crate::context::Context;
-use crate::present::Present;
+use crate::headers::Present;
 
 /// Gives every request its ids and leaves one [`Record`](super::Record) of it. See the
 /// [module docs](super).

@@ -27,7 +27,7 @@ mod kind;
 mod misordered;
 mod render;
 
-use crate::present::Present;
+use crate::headers::Present;
 use crate::route::Operation;
 
 pub(crate) use self::drain::Drain;

@@ -2,8 +2,7 @@
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
 
-use crate::forward::remove;
-use crate::present::Present;
+use crate::headers::{Present, remove};
 use crate::reject::{Rejection, RejectionKind};
 
 /// Removes what never travels upstream. `present` are the headers of this head.

@@ -17,7 +17,7 @@ use tower_service::Service;
 use super::{Endpoints, headers, uri};
 use crate::body::ResponseBody;
 use crate::context::{Context, Policy, Stage, signed_headers};
-use crate::present::Present;
+use crate::headers::Present;
 use crate::reject::{self, Rejection, RejectionKind};
 use crate::route::{RouteConfig, Surface};
 

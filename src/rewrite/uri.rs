@@ -8,8 +8,7 @@ use http::{HeaderValue, Uri};
 
 use super::endpoint::{Endpoints, Target};
 use crate::context::without_presigned;
-use crate::lately::Lately;
-use crate::mark::mix;
+use crate::kept::{Lately, mix};
 use crate::route::{Parsed, Route, Surface};
 
 /// The URIs of late, by the paths that they were made of.

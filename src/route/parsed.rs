@@ -4,8 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Route, Spans};
-use crate::lately::Lately;
-use crate::mark::fold;
+use crate::kept::{Lately, fold};
 use crate::reject::Rejection;
 
 /// Longer paths are parsed each time: what is kept of paths that anybody can send is bounded.

@@ -1,14 +1,13 @@
 //! Which headers are forwarded.
 
 use http::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderMap,
-    HeaderName, HeaderValue, TRANSFER_ENCODING, USER_AGENT,
+    ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
+    TRANSFER_ENCODING, USER_AGENT,
 };
 use http::request::Parts;
 
 use crate::context::Context;
-use crate::forward::remove;
-use crate::present::Present;
+use crate::headers::{Present, remove};
 use crate::route::Operation;
 
 /// A request that none of our layers has seen and in which nothing asks for a decision: it names no

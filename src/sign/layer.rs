@@ -22,7 +22,7 @@ use super::skew::Skew;
 use crate::body::{BoxError, DEFAULT_LIMIT, ResponseBody};
 use crate::context::{Context, Policy, Stage};
 use crate::credentials::{DynProvideCredentials, ProvideCredentials};
-use crate::per_thread::PerThread;
+use crate::kept::PerThread;
 use crate::reject::Manner;
 
 /// Signs requests to Bedrock. See the [module docs](super).

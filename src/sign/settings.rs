@@ -18,9 +18,9 @@ use crate::body::{Buffered, check_encoding};
 use crate::context::Stage;
 use crate::context::{Context, KeyChoice, Policy};
 use crate::credentials::Credentials;
+use crate::headers::Present;
 #[cfg(feature = "rewrite")]
-use crate::forward::keep_forwarded;
-use crate::present::Present;
+use crate::headers::keep_forwarded;
 use crate::reject::{Rejection, RejectionKind};
 use crate::route::{Operation, Surface, host_value};
 

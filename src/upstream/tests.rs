@@ -20,7 +20,7 @@ use tower::{Layer, ServiceExt, service_fn};
 
 use super::{HyperClient, TimedBody, UpstreamLayer, UpstreamResponse};
 use crate::body::{Buffered, ResponseBody};
-use crate::present::Present;
+use crate::headers::Present;
 use crate::{Context, Policy, Rejection, Timeouts};
 
 const BY_AUTHORITY: &str = "AWS4-HMAC-SHA256 Credential=AK/20260102/us-east-1/bedrock/aws4_request, SignedHeaders=:authority;x-amz-date, Signature=00ff";

@@ -5,7 +5,7 @@ use super::amount::Cost;
 use super::price::Price;
 use super::table::{Table, arn_region, names};
 use crate::error::ConfigError;
-use crate::mark::ByName;
+use crate::kept::ByName;
 use crate::observe::usage::Usage;
 
 /// Written by `examples/prices.rs`.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::decimal::{self, ATTO};
 use super::price::{Price, Rates, Step, Tier};
 use crate::error::ConfigError;
-use crate::mark::ByName;
+use crate::kept::ByName;
 use crate::route::partition;
 
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::shard::Shard;
-use crate::per_thread::PerThread;
+use crate::kept::PerThread;
 
 /// One [`Shard`] for each thread that runs at a time, so that none waits for another.
 ///

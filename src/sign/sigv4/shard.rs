@@ -12,7 +12,7 @@ use super::proof::{Beginning, Proof};
 use super::route::{Company, Route, add_signature, push_authorization};
 use super::scope::Scope;
 use super::unsigned::{KeyPair, Unsigned};
-use crate::mark::fold;
+use crate::kept::fold;
 
 const SETS: usize = 128;
 const WAYS: usize = 4;

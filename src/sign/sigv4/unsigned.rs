@@ -6,7 +6,7 @@ use super::canonical::{DATE, TOKEN};
 use super::scope::Scope;
 use super::signed_headers::SignedHeaders;
 use crate::credentials::{Credentials, Fingerprint, Secret};
-use crate::mark::{fold, mix};
+use crate::kept::{fold, mix};
 
 /// A request that is to be signed, all that its signature depends on but the body.
 #[derive(Clone, Copy)]

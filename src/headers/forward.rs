@@ -2,7 +2,7 @@
 
 use http::header::{ACCEPT_ENCODING, HeaderMap, HeaderName};
 
-use crate::present::Present;
+use crate::headers::Present;
 
 /// Leaves only the headers that travel on: those that Bedrock knows, and the `others`. `present` are
 /// those of this head.

@@ -5,7 +5,7 @@
 
 use std::sync::Mutex;
 
-use crate::per_thread::PerThread;
+use crate::kept::PerThread;
 
 /// A power of two.
 const PLACES: usize = 32;
