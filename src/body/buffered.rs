@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -16,11 +17,19 @@ use http_body::{Body, Frame, SizeHint};
 /// more than 64 frames are those of less than 512 bytes copied together.
 #[derive(Clone, Default)]
 pub struct Buffered {
-    /// Most bodies are one frame; it needs no list.
-    first: Option<Bytes>,
-    rest: Option<VecDeque<Bytes>>,
-    trailers: Option<Box<HeaderMap>>,
-    remaining: u64,
+    /// Most bodies are one frame. Empty once it was read.
+    first: Bytes,
+    /// In a box, for bodies are moved about with their requests.
+    more: Option<Box<More>>,
+}
+
+/// What few bodies have.
+#[derive(Clone, Default)]
+struct More {
+    frames: VecDeque<Bytes>,
+    /// Bytes in them.
+    length: u64,
+    trailers: Option<HeaderMap>,
 }
 
 impl Buffered {
@@ -31,69 +40,64 @@ impl Buffered {
 
     /// Bytes not yet read.
     pub fn len(&self) -> u64 {
-        self.remaining
+        let more = self.more.as_ref().map_or(0, |more| more.length);
+        self.first.len() as u64 + more
     }
 
     /// Whether no byte is left.
     pub fn is_empty(&self) -> bool {
-        self.remaining == 0
+        self.len() == 0
     }
 
     /// The frames not yet read.
     pub fn frames(&self) -> impl Iterator<Item = &Bytes> {
-        self.first.iter().chain(self.rest.iter().flatten())
+        let first = Some(&self.first).filter(|first| !first.is_empty());
+        let more = self.more.iter().flat_map(|more| &more.frames);
+        first.into_iter().chain(more)
     }
 
     /// All of it in one piece; copied only if it came in several.
     #[cfg(feature = "compat")]
     pub(crate) fn into_bytes(self) -> Bytes {
-        match (self.first, self.rest) {
-            (None, None) => Bytes::new(),
-            (Some(only), None) => only,
-            (first, rest) => {
-                let frames: Vec<Bytes> = first
-                    .into_iter()
-                    .chain(rest.into_iter().flatten())
-                    .collect();
-                frames.concat().into()
-            }
+        if self.more.is_none() {
+            return self.first;
+        }
+        let frames: Vec<&Bytes> = self.frames().collect();
+        match frames[..] {
+            [only] => only.clone(),
+            _ => frames.into_iter().flatten().copied().collect(),
         }
     }
 
     /// The frame that came last, of those not yet read.
     #[cfg(feature = "sign")]
     pub(crate) fn last(&self) -> Option<&Bytes> {
-        let rest = self.rest.as_ref().and_then(VecDeque::back);
-        rest.or(self.first.as_ref())
+        let last = self.more.as_ref().and_then(|more| more.frames.back());
+        last.or_else(|| self.frames().next())
     }
 
     pub(crate) fn push(&mut self, frame: Bytes) {
         if frame.is_empty() {
             return;
         }
-        self.remaining += frame.len() as u64;
-        match &mut self.rest {
-            Some(rest) => rest.push_back(frame),
-            None if self.first.is_some() => self.rest = Some(VecDeque::from([frame])),
-            None => self.first = Some(frame),
+        if self.is_empty() {
+            self.first = frame;
+            return;
         }
+        let more = self.more.get_or_insert_default();
+        more.length += frame.len() as u64;
+        more.frames.push_back(frame);
     }
 
     pub(crate) fn set_trailers(&mut self, trailers: HeaderMap) {
-        self.trailers = Some(Box::new(trailers));
+        self.more.get_or_insert_default().trailers = Some(trailers);
     }
 }
 
 impl From<Bytes> for Buffered {
     #[inline]
-    fn from(bytes: Bytes) -> Self {
-        let remaining = bytes.len() as u64;
-        Self {
-            first: (remaining > 0).then_some(bytes),
-            rest: None,
-            trailers: None,
-            remaining,
-        }
+    fn from(first: Bytes) -> Self {
+        Self { first, more: None }
     }
 }
 
@@ -105,10 +109,20 @@ impl FromIterator<Bytes> for Buffered {
     }
 }
 
+impl More {
+    fn next(&mut self) -> Option<Frame<Bytes>> {
+        if let Some(frame) = self.frames.pop_front() {
+            self.length = self.length.saturating_sub(frame.len() as u64);
+            return Some(Frame::data(frame));
+        }
+        self.trailers.take().map(Frame::trailers)
+    }
+}
+
 impl fmt::Debug for Buffered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Buffered")
-            .field("len", &self.remaining)
+            .field("len", &self.len())
             .finish_non_exhaustive()
     }
 }
@@ -121,22 +135,20 @@ impl Body for Buffered {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let next = self.first.take();
-        let next = next.or_else(|| self.rest.as_mut()?.pop_front());
-        Poll::Ready(match next {
-            Some(frame) => {
-                self.remaining = self.remaining.saturating_sub(frame.len() as u64);
-                Some(Ok(Frame::data(frame)))
-            }
-            None => self.trailers.take().map(|t| Ok(Frame::trailers(*t))),
-        })
+        let first = mem::take(&mut self.first);
+        if !first.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(first))));
+        }
+        let next = self.more.as_mut().and_then(|more| more.next());
+        Poll::Ready(next.map(Ok))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.remaining == 0 && self.trailers.is_none()
+        let has_trailers = |more: &More| more.trailers.is_some();
+        self.is_empty() && !self.more.as_deref().is_some_and(has_trailers)
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.remaining)
+        SizeHint::with_exact(self.len())
     }
 }

@@ -22,7 +22,13 @@ pub struct UpstreamBody {
 
 enum UpstreamKind {
     Whole(Buffered),
-    Stream(AnyBody),
+    Streamed(Streamed),
+}
+
+/// In an enum of its own, so that there is room in [`UpstreamKind`] to tell which it is: bodies are
+/// moved about with their requests.
+enum Streamed {
+    Own(AnyBody),
     #[cfg_attr(not(feature = "client"), allow(dead_code))]
     Lent(Lent),
 }
@@ -37,7 +43,8 @@ impl UpstreamBody {
         B::Error: Into<BoxError>,
     {
         // `RequestBody` is what turns the body's own error into a boxed one.
-        Self::of(UpstreamKind::Stream(Box::pin(RequestBody::stream(body))))
+        let body = Box::pin(RequestBody::stream(body));
+        Self::of(UpstreamKind::Streamed(Streamed::Own(body)))
     }
 
     fn of(kind: UpstreamKind) -> Self {
@@ -48,7 +55,7 @@ impl UpstreamBody {
     pub fn try_clone(&self) -> Option<Self> {
         match &self.kind {
             UpstreamKind::Whole(body) => Some(body.clone().into()),
-            UpstreamKind::Stream(_) | UpstreamKind::Lent(_) => None,
+            UpstreamKind::Streamed(_) => None,
         }
     }
 
@@ -69,15 +76,38 @@ impl UpstreamBody {
     #[cfg(feature = "client")]
     pub(crate) fn lend(&mut self) -> Option<GivenBack> {
         match std::mem::replace(&mut self.kind, UpstreamKind::Whole(Buffered::empty())) {
-            UpstreamKind::Stream(body) if !body.is_end_stream() => {
+            UpstreamKind::Streamed(Streamed::Own(body)) if !body.is_end_stream() => {
                 let (lent, owner) = Lent::new(body);
-                self.kind = UpstreamKind::Lent(lent);
+                self.kind = UpstreamKind::Streamed(Streamed::Lent(lent));
                 Some(owner)
             }
             other => {
                 self.kind = other;
                 None
             }
+        }
+    }
+}
+
+impl Streamed {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self {
+            Self::Own(body) => body.as_mut().poll_frame(cx),
+            Self::Lent(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Own(body) => body.is_end_stream(),
+            Self::Lent(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Own(body) => body.size_hint(),
+            Self::Lent(body) => body.size_hint(),
         }
     }
 }
@@ -105,7 +135,7 @@ impl fmt::Debug for UpstreamBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             UpstreamKind::Whole(body) => body.fmt(f),
-            _ => f.write_str("UpstreamBody { .. }"),
+            UpstreamKind::Streamed(_) => f.write_str("UpstreamBody { .. }"),
         }
     }
 }
@@ -140,8 +170,7 @@ impl Body for UpstreamBody {
         loop {
             let frame = ready!(match &mut self.kind {
                 UpstreamKind::Whole(body) => poll_whole(body, cx),
-                UpstreamKind::Stream(body) => body.as_mut().poll_frame(cx),
-                UpstreamKind::Lent(body) => Pin::new(body).poll_frame(cx),
+                UpstreamKind::Streamed(body) => body.poll_frame(cx),
             });
             // HTTP/2 peers count empty frames, and close the connection that others use as well.
             let is_empty = |frame: &Frame<Bytes>| frame.data_ref().is_some_and(Bytes::is_empty);
@@ -151,7 +180,7 @@ impl Body for UpstreamBody {
                         return Poll::Ready(None);
                     }
                 }
-                Some(Ok(frame)) if !matches!(self.kind, UpstreamKind::Whole(_)) => {
+                Some(Ok(frame)) if matches!(self.kind, UpstreamKind::Streamed(_)) => {
                     return Poll::Ready(Some(Ok(light(frame))));
                 }
                 frame => return Poll::Ready(frame),
@@ -165,16 +194,26 @@ impl Body for UpstreamBody {
         }
         match &self.kind {
             UpstreamKind::Whole(body) => body.is_end_stream(),
-            UpstreamKind::Stream(body) => body.is_end_stream(),
-            UpstreamKind::Lent(body) => body.is_end_stream(),
+            UpstreamKind::Streamed(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             UpstreamKind::Whole(body) => body.size_hint(),
-            UpstreamKind::Stream(body) => body.size_hint(),
-            UpstreamKind::Lent(body) => body.size_hint(),
+            UpstreamKind::Streamed(body) => body.size_hint(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Buffered, UpstreamBody};
+
+    /// hyper-util moves a request, and its body with it, more than twenty times.
+    #[test]
+    fn bodies_are_small() {
+        assert!(size_of::<Buffered>() <= 5 * size_of::<usize>());
+        assert!(size_of::<UpstreamBody>() <= 6 * size_of::<usize>());
     }
 }

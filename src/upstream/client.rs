@@ -14,8 +14,7 @@ use tower_service::Service;
 
 use super::connect::Connector;
 use super::error::Fault;
-use super::exchange::{UpstreamFuture, UpstreamResponse};
-use super::{UpstreamError, tls};
+use super::{UpstreamError, UpstreamFuture, UpstreamResponse, tls};
 use crate::body::{IntoUpstreamBody, UpstreamBody};
 use crate::context::Context;
 use crate::error::ConfigError;

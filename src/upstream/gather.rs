@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 
-use super::connect::Wire;
+use super::wire::Wire;
 use crate::body::light;
 
 /// As much as is read at once.

@@ -117,11 +117,23 @@ mod client;
 #[cfg(feature = "client")]
 mod connect;
 #[cfg(feature = "client")]
-mod exchange;
+mod future;
 #[cfg(feature = "client")]
 mod gather;
 #[cfg(feature = "client")]
+mod leash;
+#[cfg(feature = "client")]
+mod lent;
+#[cfg(feature = "client")]
+mod response;
+#[cfg(feature = "client")]
+mod sending;
+#[cfg(feature = "client")]
+mod spare;
+#[cfg(feature = "client")]
 mod tls;
+#[cfg(feature = "client")]
+mod wire;
 
 #[cfg(all(test, feature = "client", feature = "rewrite"))]
 mod tests;
@@ -131,7 +143,4 @@ pub use self::error::UpstreamError;
 pub use self::layer::{ResponseFuture, Upstream, UpstreamLayer};
 
 #[cfg(feature = "client")]
-pub use self::{
-    client::HyperClient,
-    exchange::{UpstreamFuture, UpstreamResponse},
-};
+pub use self::{client::HyperClient, future::UpstreamFuture, response::UpstreamResponse};
