@@ -114,19 +114,30 @@ fn send(
     headers: &str,
     body: &str,
 ) -> (u16, String, String) {
+    let host = format!("host: {address}\r\n{headers}");
+    let headers = match headers.contains("host:") {
+        true => headers,
+        false => &host,
+    };
+    send_without_host(address, method, target, headers, body)
+}
+
+/// [`send`], with no headers but these.
+fn send_without_host(
+    address: &str,
+    method: &str,
+    target: &str,
+    headers: &str,
+    body: &str,
+) -> (u16, String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream
         .set_read_timeout(Some(Duration::from_secs(20)))
         .unwrap();
     let length = body.len();
-    let host = if headers.contains("host:") {
-        String::new()
-    } else {
-        format!("host: {address}\r\n")
-    };
     write!(
         stream,
-        "{method} {target} HTTP/1.1\r\n{host}connection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+        "{method} {target} HTTP/1.1\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
     )
     .unwrap();
     let mut answer = Vec::new();
@@ -878,6 +889,17 @@ fn termination() {
 }
 
 /// Whoever reads one line and closes the pipe does not bring the gateway down.
+#[test]
+fn http1_needs_a_host() {
+    let (_gateway, address) = Running::gateway(&["--admin", "127.0.0.1:0"]);
+    let token = "cf-aig-authorization: Bearer demo-token\r\n";
+    let (status, _, body) = send_without_host(&address, "POST", CONVERSE, token, BODY);
+    assert_eq!(status, 400, "{body}");
+    assert!(body.contains("host is missing"), "{body}");
+    let (status, _, body) = send(&address, "POST", CONVERSE, token, BODY);
+    assert_eq!(status, 200, "{body}");
+}
+
 #[test]
 fn closed_stdout() {
     let (mut gateway, address) = Running::gateway(&["--admin", "127.0.0.1:0"]);

@@ -82,7 +82,7 @@ impl Config {
             usage_headers: file.usage_headers,
             prices: source.prices(file.price)?,
         };
-        let mut routes = RouteConfig::new();
+        let mut routes = RouteConfig::new().requiring_host();
         if let Some(prefix) = file.prefix {
             routes = routes
                 .with_prefix(prefix.get_ref())

@@ -144,6 +144,10 @@ impl BedrockPathRewriteLayer {
             .map_err(|problem| Rejection::new(RejectionKind::NotAllowed, problem))?;
         headers::check_connection(&head.headers)?;
         headers::check_framing(&head.headers)?;
+        // One that was translated had its own host, which was looked at there.
+        if !context.is_translated() {
+            self.routes.check_host(head)?;
+        }
         let choice = context.choose_key(head, &self.policy)?;
         let client_signed = choice.is_client_signed();
         if choice.signs_authority() && !self.endpoints.keeps_authority() {

@@ -871,7 +871,6 @@ async fn alone_around_a_signing_client() {
         "cf-aig-metadata",
         "connection",
         "cookie",
-        "host",
         "x-api-key",
         "x-forwarded-for",
         "x-hop",
@@ -879,6 +878,7 @@ async fn alone_around_a_signing_client() {
     ] {
         request = request.header(name, "Bearer x-hop");
     }
+    let request = request.header("host", "gateway.test");
     let request = request.header("user-agent", "OpenAI/Python");
     let request = request.header("x-mine", "1");
     let body = Full::<Bytes>::from(chat(MODEL, false).to_string());
