@@ -1,6 +1,9 @@
 //! Every configuration that the gateway example must refuse, with the line and key it must name.
 
 #[allow(dead_code)]
+#[path = "../examples/gateway/bodies.rs"]
+mod bodies;
+#[allow(dead_code)]
 #[path = "../examples/gateway/config.rs"]
 mod config;
 #[path = "../examples/gateway/file.rs"]
@@ -428,6 +431,26 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn how_long_bodies_may_be() {
+    for good in [
+        "body_limit = 1\nmessage_limit = 1\n",
+        "message_limit = 25165824\n",
+    ] {
+        parse(&format!("{good}{GATEWAY}")).map(drop).unwrap();
+    }
+    for (text, words) in [
+        ("body_limit = 0", &["body_limit"][..]),
+        ("body_limit = -1", &["body_limit"]),
+        ("body_limit = \"32M\"", &["body_limit"]),
+        ("message_limit = 0", &["message_limit"]),
+        ("message_limit = 1.5", &["message_limit"]),
+        ("message_limit = 25165825", &["message_limit", "25165824"]),
+    ] {
+        refused(&format!("{text}\n{GATEWAY}"), 1, words);
     }
 }
 

@@ -15,6 +15,7 @@ use built::binary;
 use serde_json::Value;
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
+use tower_bedrock::eventstream::event;
 
 const CONVERSE: &str = "/v1/demo/demo/aws-bedrock/bedrock-runtime/us-east-1/model/us.anthropic.claude-haiku-4-5-20251001-v1:0/converse";
 const BODY: &str = r#"{"messages":[{"role":"user","content":[{"text":"hello there"}]}]}"#;
@@ -731,6 +732,49 @@ region = "us-east-1"
         }
         assert!(begun.elapsed() < Duration::from_secs(30), "no record");
         std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Over the limit of the file, and not over that of the library.
+#[test]
+fn bodies_as_long_as_the_file_lets_them_be() {
+    let file = folder("bodies").join("g.toml");
+    let text = r#"
+body_limit = 300
+message_limit = 200
+[[gateway]]
+account_id = "demo"
+gateway_id = "demo"
+tokens = ["demo-token"]
+[[gateway.provider_key]]
+accessKeyId = "AKIAIOSFODNN7EXAMPLE"
+secretAccessKey = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+region = "us-east-1"
+"#;
+    fs::write(&file, text).unwrap();
+    let args = ["--admin", "127.0.0.1:0", "--endpoint", "http://127.0.0.1:9"];
+    let (_gateway, address) =
+        Running::gateway(&[&args[..], &["--config", file.to_str().unwrap()]].concat());
+    let speech = CONVERSE.replace("/converse", "/invoke-with-bidirectional-stream");
+    // What is not refused for its length meets an upstream that is not there.
+    for (target, body, expected) in [
+        (CONVERSE, vec![b' '; 300], "502"),
+        (CONVERSE, vec![b' '; 301], "413"),
+        (&speech, event("chunk", &[b' '; 10]).to_vec(), "502"),
+        (&speech, event("chunk", &[b' '; 200]).to_vec(), "413"),
+    ] {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        let length = body.len();
+        let head = format!(
+            "POST {target} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {length}\r\ncf-aig-authorization: Bearer demo-token\r\n\r\n"
+        );
+        stream
+            .write_all(&[head.as_bytes(), &body].concat())
+            .unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        assert_eq!(answer.get(9..12), Some(expected), "{length} {answer}");
     }
 }
 

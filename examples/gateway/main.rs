@@ -5,12 +5,13 @@
 //! cargo run --release --example gateway -- --config my.toml  # as in examples/gateway.toml
 //! ```
 //!
-//! `args` reads the command line, `config`, `records` and `file` the configuration, `server` and
-//! `patient` serve HTTP/1.1 and HTTP/2 with or without TLS, `admin`, `logs` and `rendering` answer
+//! `args` reads the command line, `config`, `bodies`, `records` and `file` the configuration, `server`
+//! and `patient` serve HTTP/1.1 and HTTP/2 with or without TLS, `admin`, `logs` and `rendering` answer
 //! the operator. All of it is made to be copied.
 
 mod admin;
 mod args;
+mod bodies;
 mod config;
 mod file;
 mod logs;
@@ -115,6 +116,7 @@ async fn run(options: Options) -> Result<(), Failure> {
         .authenticate(config.gateways)
         .credentials(config.keys)
         .routes(config.routes);
+    let gateway = config.bodies.apply(gateway);
     let mut gateway = config
         .records
         .apply(gateway)
