@@ -98,8 +98,11 @@
 //! so at once, and then once a minute at most, with the number and the reason.
 //!
 //! # Order
-//! Outermost: only what is inside is seen. A second one inside of it would make a second record: the
-//! next layer of this crate inside of both refuses such requests, with 500 `StackMisordered`.
+//! Outermost: only what is inside is seen. Of two, the outer one makes the record and the inner one
+//! keeps still, which is logged once, for they are there by mistake: the next layer of this crate
+//! inside of both refuses such requests, with 500 `StackMisordered`. A call to another path that a
+//! handler makes with the extensions of the request that it serves is another request, and has a
+//! record of its own.
 //!
 //! # Deployment caveats
 //! Sinks are called where the request ends, so one that blocks holds up a server's task: put it into
