@@ -87,7 +87,9 @@ pub(super) fn judge<'a>(
             cut("the upstream's answer is shorter than announced")
         }
         End::Whole | End::Dropped
-            if reading.truncated || (reading.is_missing && Place::of(context).is_inference()) =>
+            if reading.truncated
+                || (reading.is_missing && Place::of(context).is_inference())
+                || (reading.is_silent && !Place::of(context).is_conversation()) =>
         {
             cut("the upstream's answer ended before it was complete")
         }

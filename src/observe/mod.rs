@@ -63,7 +63,7 @@
 //! |---|---|
 //! | `refused` | a layer refused the request |
 //! | `upstream_error` | a layer could not reach the upstream or use its answer; the inner service failed; a status of 4xx or 5xx of the upstream's, an exception or an error in a stream, a stream that is not well-formed, 200 with `UnknownOperationException`, with an object under `error`, or with the `status` `failed`, a gRPC status other than 0 |
-//! | `upstream_cut` | the answer broke off (also if `/compat` made an error with a status of it), is shorter than its `content-length`, or ended in mid-frame, in mid-event, in mid-object, before the message did, the `metadata` of ConverseStream or the `[DONE]` of a completion, or without the status of gRPC; a stream of no event, and no JSON at all where a model was to answer with it |
+//! | `upstream_cut` | the answer broke off, or was broken off since the upstream fell silent (also if `/compat` made an error with a status of it), is shorter than its `content-length`, or ended in mid-frame, in mid-event, in mid-object, before the message did, the `metadata` of ConverseStream or the `[DONE]` of a completion, or without the status of gRPC; a stream of no event, but for a bidirectional one, and no JSON at all where a model was to answer with it |
 //! | `client_disconnect` | response or future were dropped before that; what was known until then is in the record |
 //! | `complete` | else |
 //!

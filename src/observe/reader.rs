@@ -44,9 +44,11 @@ pub(super) struct Reading<'a> {
     pub(super) exception: Option<&'a str>,
     /// The answer is a success in its status alone: Bedrock knows no such operation.
     pub(super) unknown_operation: bool,
-    /// The answer stopped in mid-frame, in mid-object or before the message did, or a stream had
-    /// no frame at all.
+    /// The answer stopped in mid-frame, in mid-object or before the message did, or a stream of
+    /// server-sent events had none.
     pub(super) truncated: bool,
+    /// The answer is an event stream, and had no frame.
+    pub(super) is_silent: bool,
     /// The answer is to be JSON, and has nothing in it.
     pub(super) is_missing: bool,
     /// A layer that read the answer found it cut off, whatever it made of that.
@@ -212,6 +214,7 @@ impl Reader {
         let mut head = self.head.as_deref();
         let mut broken = None;
         let mut is_missing = false;
+        let mut is_silent = false;
         let (tally, truncated) = match &mut self.kind {
             Kind::Nothing => (None, false),
             #[cfg(feature = "compat")]
@@ -224,6 +227,7 @@ impl Reader {
             }
             Kind::Frames(frames) => {
                 broken = frames.broken();
+                is_silent = frames.is_silent() && broken.is_none();
                 let (tally, is_short) = frames.finish();
                 (Some(tally), is_short)
             }
@@ -239,6 +243,7 @@ impl Reader {
             latency: head.and_then(|head| head.latency).or(read.latency),
             service_tier: head.and_then(Head::service_tier).or(read.service_tier),
             truncated,
+            is_silent,
             is_missing,
             broken,
             ..read
