@@ -75,14 +75,14 @@ impl Running {
 
     #[cfg(unix)]
     fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+        let sent = Command::new("kill").args([name, &id]).status().unwrap();
+        assert!(sent.success());
     }
 
     fn exit_code(&mut self) -> Option<i32> {
@@ -621,6 +621,52 @@ fn no_half_of_a_line() {
     gateway.terminate();
     assert_eq!(gateway.exit_code(), Some(0));
     assert!(lines() >= 1);
+}
+
+/// As logrotate does it.
+#[cfg(unix)]
+#[test]
+fn a_log_file_that_is_renamed() {
+    let folder = folder("rotated");
+    let [log, old, errors] = ["records.jsonl", "records.jsonl.1", "stderr"].map(|n| folder.join(n));
+    let mut command = Command::new(binary("gateway"));
+    command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+    command.arg("--log-file").arg(&log);
+    command.stderr(fs::File::create(&errors).unwrap());
+    let mut gateway = Running::of(&mut command);
+    let address = gateway.after("listening on http://");
+    let token = "authorization: Bearer demo-token\r\n";
+    let ask = || assert_eq!(send(&address, "POST", CONVERSE, token, BODY).0, 200);
+    let lines = |path: &Path| fs::read_to_string(path).map_or(0, |text| text.lines().count());
+    let wait = |what: &str, is_so: &dyn Fn() -> bool| {
+        let begun = Instant::now();
+        while !is_so() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    let said = |words: &str| fs::read_to_string(&errors).unwrap().matches(words).count();
+    ask();
+    wait("the first record", &|| lines(&log) == 1);
+    fs::rename(&log, &old).unwrap();
+    ask();
+    wait("that under its new name", &|| lines(&old) == 2);
+    gateway.signal("-HUP");
+    wait("a new file", &|| log.exists());
+    ask();
+    ask();
+    wait("two records there", &|| lines(&log) == 2);
+    assert_eq!((lines(&old), said("reopened the log file")), (2, 1));
+
+    // If it cannot be opened, the old one is kept, and the gateway runs on.
+    fs::rename(&log, &old).unwrap();
+    fs::create_dir(&log).unwrap();
+    gateway.signal("-HUP");
+    wait("a warning", &|| said("cannot reopen the log file") == 1);
+    ask();
+    wait("one record more", &|| lines(&old) == 3);
+    gateway.terminate();
+    assert_eq!(gateway.exit_code(), Some(0));
 }
 
 /// For whoever may do everything, there is no file that is read-only.

@@ -109,8 +109,9 @@
 //! [`Background`].
 //! A server that refuses a request before any service sees it (a malformed request line, say)
 //! leaves no record. Nor may a request over HTTP/2 whose connection is closed within milliseconds.
-//! [`JsonLines`] keeps the file that it was given: one opened for appending is rotated by copying it
-//! and then truncating it where it is (`copytruncate`), not by giving it another name. A server that
+//! [`JsonLines`] keeps the file that it has open: one that is given another name is written to until
+//! [`JsonLines::reopen`] is called. One that was opened for appending may also be copied and then
+//! truncated where it is (`copytruncate`). A server that
 //! shuts down and cuts off what still runs drops its responses: their records say
 //! `client_disconnect`.
 //!
