@@ -530,6 +530,11 @@ fn records_and_prices() {
         ),
         (format!("{same}input = 1\n"), 4, &["price.same_as"]),
         (
+            format!("{same}optimized = {{ input = 1, output = 1 }}\n"),
+            4,
+            &["price.same_as", "all rates"],
+        ),
+        (
             format!("{same}flex = {{ input = 1, output = 1 }}\n"),
             4,
             &["price.same_as"],

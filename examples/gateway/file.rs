@@ -57,6 +57,7 @@ pub(crate) struct Price {
     pub(crate) cache_write_1h: Option<Spanned<f64>>,
     pub(crate) flex: Option<Spanned<Rates>>,
     pub(crate) priority: Option<Spanned<Rates>>,
+    pub(crate) optimized: Option<Spanned<Rates>>,
 }
 
 /// In US dollars for a million tokens.

@@ -45,6 +45,7 @@ pub(super) fn bill(
         region: place.region,
         is_mantle: place.is_mantle,
         service_tier: reading.service_tier,
+        mode: reading.latency_mode,
     };
     (false, prices.cost(&asked, &reading.usage))
 }

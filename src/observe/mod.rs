@@ -43,11 +43,12 @@
 //! | `tokens_in` | `tokens_input`, cache reads and cache writes together |
 //! | `tokens_input`, `tokens_cache_read`, `tokens_cache_write`, `tokens_out` | as the answer tells; Bedrock's own measure before the model's word. A count above 10¹² is a mistake, and not known; of one that an object names twice the last number counts. What CountTokens has counted is in none of these |
 //! | `tokens_reasoning` | those of `tokens_out` in which the model reasoned, if the answer tells |
-//! | `cost` | in US dollars, by [`Prices`] (a price of your own is by the id that requests name, `us.` and the like included) or by the client's own rates: of the tokens that were counted, also of an answer that broke off. `null` if there is no price for the model, or none for the service tier that the answer names, or a count that matters is not known |
+//! | `cost` | in US dollars, by [`Prices`] (a price of your own is by the id that requests name, `us.` and the like included) or by the client's own rates: of the tokens that were counted, also of an answer that broke off. `null` if there is no price for the model, or none for the service tier or the latency mode that the answer names, or a count that matters is not known |
 //! | `custom_cost` | `cost` is by `cf-aig-custom-cost` |
 //! | `stop_reason` | as the answer tells |
 //! | `guardrail_action` | `INTERVENED` or `NONE`, if the answer tells |
 //! | `service_tier` | as the answer tells: `flex`, `priority`, `default` … |
+//! | `latency_mode` | as the answer tells, by `performanceConfig` or `x-amzn-bedrock-performanceconfig-latency`: `optimized`, `standard` |
 //! | `principal`, `credentials_id`, `alias` | who called, the access key id that signed, and the alias of a stored key that the client named |
 //! | `upstream_request_id` | `x-amzn-requestid` of AWS's answer, also of one that the client was not given since AWS rejects the gateway's own credentials |
 //! | `response_id` | the answer's own id, as its body tells: `msg_bdrk_…`, `chatcmpl-…`, `resp_…`; Converse has none |

@@ -36,6 +36,8 @@ pub(super) enum Tier {
     Priority,
     Batch,
     Ultrafast,
+    /// No service tier, but Converse's `performanceConfig`: as dear or cheap in its own way.
+    Optimized,
 }
 
 /// One of the rates.
@@ -58,6 +60,7 @@ impl Tier {
             "priority" => Self::Priority,
             "batch" => Self::Batch,
             "ultrafast" => Self::Ultrafast,
+            "optimized" => Self::Optimized,
             _ => return None,
         })
     }
@@ -122,8 +125,8 @@ impl Price {
         self
     }
 
-    /// The price in a service tier: `flex`, `priority`, `batch` or `ultrafast`. In a tier without a
-    /// price, the cost is not known; nor is it where the standard tier has a rate, as for a cache or
+    /// The price in a service tier: `flex`, `priority`, `batch` or `ultrafast`; or `optimized`, that of
+    /// latency-optimized inference. In a tier without a price, the cost is not known; nor is it where the standard tier has a rate, as for a cache or
     /// for a long input, and this one does not.
     ///
     /// # Errors
