@@ -264,10 +264,17 @@ impl GatewayBuilder {
         self
     }
 
-    /// Longest request body that is signed or translated, in bytes.
+    /// Longest request body that is signed or translated, in bytes; 32 MiB unless set.
     pub fn body_limit(mut self, limit: usize) -> Self {
         self.compat = self.compat.with_body_limit(limit);
         self.sign = self.sign.with_body_limit(limit);
+        self
+    }
+
+    /// Longest message of a bidirectional stream that is signed here, in bytes, see
+    /// [`with_message_limit`](SigV4SigningLayer::with_message_limit).
+    pub fn message_limit(mut self, limit: usize) -> Self {
+        self.sign = self.sign.with_message_limit(limit);
         self
     }
 

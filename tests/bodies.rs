@@ -21,7 +21,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Sleep, sleep, timeout};
 use tower::ServiceExt;
 use tower_bedrock::Gateway;
@@ -535,9 +535,10 @@ async fn refusals_to_head_have_no_body() {
 /// Whoever uploads to an upstream that is not there gets to the end of it, and a clean answer.
 #[tokio::test]
 async fn uploads_are_read_away_where_there_is_no_upstream() {
-    let unused = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // A port that nobody else gets, and on which nobody listens.
+    let unused = TcpSocket::new_v4().unwrap();
+    unused.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let url = format!("http://{}", unused.local_addr().unwrap());
-    drop(unused);
     let (gateway, records) = before(&url, |builder| builder);
     let address = serve(gateway).await;
     let piece = "x".repeat(99_999) + " ";

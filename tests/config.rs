@@ -1,6 +1,9 @@
 //! Every configuration that the gateway example must refuse, with the line and key it must name.
 
 #[allow(dead_code)]
+#[path = "../examples/gateway/bodies.rs"]
+mod bodies;
+#[allow(dead_code)]
 #[path = "../examples/gateway/config.rs"]
 mod config;
 #[path = "../examples/gateway/file.rs"]
@@ -431,6 +434,26 @@ impl Drop for Folder {
     }
 }
 
+#[test]
+fn how_long_bodies_may_be() {
+    for good in [
+        "body_limit = 1\nmessage_limit = 1\n",
+        "message_limit = 25165824\n",
+    ] {
+        parse(&format!("{good}{GATEWAY}")).map(drop).unwrap();
+    }
+    for (text, words) in [
+        ("body_limit = 0", &["body_limit"][..]),
+        ("body_limit = -1", &["body_limit"]),
+        ("body_limit = \"32M\"", &["body_limit"]),
+        ("message_limit = 0", &["message_limit"]),
+        ("message_limit = 1.5", &["message_limit"]),
+        ("message_limit = 25165825", &["message_limit", "25165824"]),
+    ] {
+        refused(&format!("{text}\n{GATEWAY}"), 1, words);
+    }
+}
+
 const PRICE: &str = "[[price]]\nmodel = \"ours\"\ninput = 0.5\noutput = 2\n";
 
 #[test]
@@ -506,6 +529,11 @@ fn records_and_prices() {
             &["batch"],
         ),
         (format!("{same}input = 1\n"), 4, &["price.same_as"]),
+        (
+            format!("{same}optimized = {{ input = 1, output = 1 }}\n"),
+            4,
+            &["price.same_as", "all rates"],
+        ),
         (
             format!("{same}flex = {{ input = 1, output = 1 }}\n"),
             4,

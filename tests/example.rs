@@ -15,6 +15,7 @@ use built::binary;
 use serde_json::Value;
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
+use tower_bedrock::eventstream::event;
 
 const CONVERSE: &str = "/v1/demo/demo/aws-bedrock/bedrock-runtime/us-east-1/model/us.anthropic.claude-haiku-4-5-20251001-v1:0/converse";
 const BODY: &str = r#"{"messages":[{"role":"user","content":[{"text":"hello there"}]}]}"#;
@@ -74,14 +75,14 @@ impl Running {
 
     #[cfg(unix)]
     fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+        let sent = Command::new("kill").args([name, &id]).status().unwrap();
+        assert!(sent.success());
     }
 
     fn exit_code(&mut self) -> Option<i32> {
@@ -114,19 +115,30 @@ fn send(
     headers: &str,
     body: &str,
 ) -> (u16, String, String) {
+    let host = format!("host: {address}\r\n{headers}");
+    let headers = match headers.contains("host:") {
+        true => headers,
+        false => &host,
+    };
+    send_without_host(address, method, target, headers, body)
+}
+
+/// [`send`], with no headers but these.
+fn send_without_host(
+    address: &str,
+    method: &str,
+    target: &str,
+    headers: &str,
+    body: &str,
+) -> (u16, String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream
         .set_read_timeout(Some(Duration::from_secs(20)))
         .unwrap();
     let length = body.len();
-    let host = if headers.contains("host:") {
-        String::new()
-    } else {
-        format!("host: {address}\r\n")
-    };
     write!(
         stream,
-        "{method} {target} HTTP/1.1\r\n{host}connection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+        "{method} {target} HTTP/1.1\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
     )
     .unwrap();
     let mut answer = Vec::new();
@@ -611,6 +623,52 @@ fn no_half_of_a_line() {
     assert!(lines() >= 1);
 }
 
+/// As logrotate does it.
+#[cfg(unix)]
+#[test]
+fn a_log_file_that_is_renamed() {
+    let folder = folder("rotated");
+    let [log, old, errors] = ["records.jsonl", "records.jsonl.1", "stderr"].map(|n| folder.join(n));
+    let mut command = Command::new(binary("gateway"));
+    command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+    command.arg("--log-file").arg(&log);
+    command.stderr(fs::File::create(&errors).unwrap());
+    let mut gateway = Running::of(&mut command);
+    let address = gateway.after("listening on http://");
+    let token = "authorization: Bearer demo-token\r\n";
+    let ask = || assert_eq!(send(&address, "POST", CONVERSE, token, BODY).0, 200);
+    let lines = |path: &Path| fs::read_to_string(path).map_or(0, |text| text.lines().count());
+    let wait = |what: &str, is_so: &dyn Fn() -> bool| {
+        let begun = Instant::now();
+        while !is_so() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    let said = |words: &str| fs::read_to_string(&errors).unwrap().matches(words).count();
+    ask();
+    wait("the first record", &|| lines(&log) == 1);
+    fs::rename(&log, &old).unwrap();
+    ask();
+    wait("that under its new name", &|| lines(&old) == 2);
+    gateway.signal("-HUP");
+    wait("a new file", &|| log.exists());
+    ask();
+    ask();
+    wait("two records there", &|| lines(&log) == 2);
+    assert_eq!((lines(&old), said("reopened the log file")), (2, 1));
+
+    // If it cannot be opened, the old one is kept, and the gateway runs on.
+    fs::rename(&log, &old).unwrap();
+    fs::create_dir(&log).unwrap();
+    gateway.signal("-HUP");
+    wait("a warning", &|| said("cannot reopen the log file") == 1);
+    ask();
+    wait("one record more", &|| lines(&old) == 3);
+    gateway.terminate();
+    assert_eq!(gateway.exit_code(), Some(0));
+}
+
 /// For whoever may do everything, there is no file that is read-only.
 #[cfg(unix)]
 #[test]
@@ -720,6 +778,49 @@ region = "us-east-1"
         }
         assert!(begun.elapsed() < Duration::from_secs(30), "no record");
         std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Over the limit of the file, and not over that of the library.
+#[test]
+fn bodies_as_long_as_the_file_lets_them_be() {
+    let file = folder("bodies").join("g.toml");
+    let text = r#"
+body_limit = 300
+message_limit = 200
+[[gateway]]
+account_id = "demo"
+gateway_id = "demo"
+tokens = ["demo-token"]
+[[gateway.provider_key]]
+accessKeyId = "AKIAIOSFODNN7EXAMPLE"
+secretAccessKey = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+region = "us-east-1"
+"#;
+    fs::write(&file, text).unwrap();
+    let args = ["--admin", "127.0.0.1:0", "--endpoint", "http://127.0.0.1:9"];
+    let (_gateway, address) =
+        Running::gateway(&[&args[..], &["--config", file.to_str().unwrap()]].concat());
+    let speech = CONVERSE.replace("/converse", "/invoke-with-bidirectional-stream");
+    // What is not refused for its length meets an upstream that is not there.
+    for (target, body, expected) in [
+        (CONVERSE, vec![b' '; 300], "502"),
+        (CONVERSE, vec![b' '; 301], "413"),
+        (&speech, event("chunk", &[b' '; 10]).to_vec(), "502"),
+        (&speech, event("chunk", &[b' '; 200]).to_vec(), "413"),
+    ] {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        let length = body.len();
+        let head = format!(
+            "POST {target} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {length}\r\ncf-aig-authorization: Bearer demo-token\r\n\r\n"
+        );
+        stream
+            .write_all(&[head.as_bytes(), &body].concat())
+            .unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        assert_eq!(answer.get(9..12), Some(expected), "{length} {answer}");
     }
 }
 
@@ -878,6 +979,17 @@ fn termination() {
 }
 
 /// Whoever reads one line and closes the pipe does not bring the gateway down.
+#[test]
+fn http1_needs_a_host() {
+    let (_gateway, address) = Running::gateway(&["--admin", "127.0.0.1:0"]);
+    let token = "cf-aig-authorization: Bearer demo-token\r\n";
+    let (status, _, body) = send_without_host(&address, "POST", CONVERSE, token, BODY);
+    assert_eq!(status, 400, "{body}");
+    assert!(body.contains("host is missing"), "{body}");
+    let (status, _, body) = send(&address, "POST", CONVERSE, token, BODY);
+    assert_eq!(status, 200, "{body}");
+}
+
 #[test]
 fn closed_stdout() {
     let (mut gateway, address) = Running::gateway(&["--admin", "127.0.0.1:0"]);

@@ -201,6 +201,40 @@ fn a_file_that_ends_in_the_middle_of_a_line() {
     std::fs::remove_file(&path).unwrap();
 }
 
+#[test]
+fn a_file_that_is_opened_anew() {
+    let name = format!("tower-bedrock-anew-{}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    let (path, old) = (folder.join("log"), folder.join("log.1"));
+    let lines = |path| std::fs::read_to_string(path).unwrap().lines().count();
+    let sink = JsonLines::to_file(&path).unwrap();
+    let record = record();
+    for _ in 0..1000 {
+        sink.record(&record);
+    }
+    std::fs::rename(&path, &old).unwrap();
+    sink.reopen().unwrap();
+    // Whoever made it first left half a line.
+    assert_eq!((lines(&old), lines(&path)), (1000, 0));
+    std::fs::write(&path, "{\"a").unwrap();
+    sink.reopen().unwrap();
+    for _ in 0..1000 {
+        sink.record(&record);
+    }
+    sink.flush();
+    assert_eq!((lines(&old), lines(&path)), (1000, 1001));
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(sink.reopen().unwrap_err().kind(), io::ErrorKind::NotFound);
+    sink.record(&record);
+    sink.flush();
+    assert_eq!(sink.dropped(), 0);
+
+    let sink = JsonLines::new(Vec::new());
+    let error = sink.reopen().unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+}
+
 /// Takes a while for each write, or for ever.
 struct Slow(Duration, Arc<AtomicU64>);
 

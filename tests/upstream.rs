@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Empty, Full};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_bedrock::body::{Buffered, ResponseBody, UpstreamBody};
@@ -136,9 +136,10 @@ where
 
 #[tokio::test]
 async fn no_answer_is_a_502() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let refused = format!("http://{}/", listener.local_addr().unwrap());
-    drop(listener);
+    // A port that nobody else gets, and on which nobody listens.
+    let unused = TcpSocket::new_v4().unwrap();
+    unused.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let refused = format!("http://{}/", unused.local_addr().unwrap());
     for (url, says) in [
         (refused, "could not be reached"),
         (answers("").await, "closed the connection"),

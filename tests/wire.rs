@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tower_bedrock::observe::Ring;
 
@@ -280,6 +280,35 @@ async fn broken_streams_are_never_ended_cleanly() {
     }
 }
 
+/// The client cannot be told, but the record says why the answer broke off.
+#[tokio::test]
+async fn an_upstream_that_falls_silent() {
+    let timeouts = tower_bedrock::Timeouts {
+        idle: Some(Duration::from_millis(250)),
+        ..Default::default()
+    };
+    for operation in ["converse", "converse-stream"] {
+        for headers in [false, true] {
+            let stack = stack_with(|builder| match headers {
+                true => builder.timeouts(timeouts).usage_headers(100_000),
+                false => builder.timeouts(timeouts),
+            })
+            .await;
+            let address = serve(stack.gateway.clone()).await;
+            let path = converse().replace(MODEL, "us.anthropic.fault.hang-body");
+            let path = path.replace("converse", operation);
+            let head = head(&path, &format!("content-length: {}\r\n", CONVERSE.len()));
+            let answer = exchange(address, format!("{head}\r\n{CONVERSE}").as_bytes()).await;
+            assert!(!answer.ends_with("0\r\n\r\n"), "{answer}");
+            eventually("a record", || stack.records.len() == 1).await;
+            let record = stack.record();
+            assert_eq!(record.outcome.as_str(), "upstream_cut", "{operation}");
+            let why = "the upstream fell silent for 250 ms amid its answer";
+            assert_eq!(record.error.as_deref(), Some(why), "{operation}");
+        }
+    }
+}
+
 /// An upstream that answers each connection with these bytes, or none, and closes.
 async fn raw_upstream(answer: &'static str, close: bool) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -401,9 +430,10 @@ async fn upstreams_that_misbehave() {
 
 #[tokio::test]
 async fn nobody_listens_upstream() {
-    let unused = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // A port that nobody else gets, and on which nobody listens.
+    let unused = TcpSocket::new_v4().unwrap();
+    unused.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let url = format!("http://{}", unused.local_addr().unwrap());
-    drop(unused);
     let (gateway, records) = before(&url, |builder| builder);
     let address = serve(gateway).await;
     let request = format!("{}content-length: 2\r\n\r\n{{}}", head(&converse(), ""));

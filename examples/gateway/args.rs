@@ -12,7 +12,7 @@ usage: gateway [OPTIONS]
                       admin_token)
   --config FILE       gateways, tokens and keys, as in examples/gateway.toml
   --endpoint URL      send upstream traffic there instead of to AWS
-  --log-file FILE     append one JSON record per request
+  --log-file FILE     append one JSON record per request; opened anew on SIGHUP
   --tls-cert FILE     serve TLS with this certificate chain (PEM)
   --tls-key FILE      and this private key (PEM)
   --help

@@ -16,6 +16,7 @@ use tower_bedrock::auth::{GatewayTokens, Gateways};
 use tower_bedrock::credentials::{Credentials, StoredKey, StoredKeys};
 use tower_bedrock::{ConfigError, ModelAlias, Policy, RouteConfig, Timeouts};
 
+use crate::bodies::Bodies;
 use crate::file::{File, Gateway, Model, ProviderKey, Secret};
 use crate::records::Records;
 
@@ -47,6 +48,7 @@ pub(crate) struct Config {
     pub(crate) routes: RouteConfig,
     pub(crate) admin_token: Option<String>,
     pub(crate) records: Records,
+    pub(crate) bodies: Bodies,
 }
 
 impl Config {
@@ -82,7 +84,8 @@ impl Config {
             usage_headers: file.usage_headers,
             prices: source.prices(file.price)?,
         };
-        let mut routes = RouteConfig::new();
+        let bodies = source.bodies(file.body_limit, file.message_limit)?;
+        let mut routes = RouteConfig::new().requiring_host();
         if let Some(prefix) = file.prefix {
             routes = routes
                 .with_prefix(prefix.get_ref())
@@ -136,6 +139,7 @@ impl Config {
             routes,
             admin_token,
             records,
+            bodies,
         })
     }
 }

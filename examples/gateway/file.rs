@@ -15,6 +15,8 @@ pub(crate) struct File {
     pub(crate) prefix: Option<Spanned<String>>,
     /// Whose gateway answers paths that do not name one.
     pub(crate) custom_domain: Option<Spanned<CustomDomain>>,
+    pub(crate) body_limit: Option<NonZeroUsize>,
+    pub(crate) message_limit: Option<Spanned<NonZeroUsize>>,
     pub(crate) drain: Option<Drain>,
     pub(crate) payloads: Option<Payloads>,
     pub(crate) usage_headers: Option<NonZeroUsize>,
@@ -55,6 +57,7 @@ pub(crate) struct Price {
     pub(crate) cache_write_1h: Option<Spanned<f64>>,
     pub(crate) flex: Option<Spanned<Rates>>,
     pub(crate) priority: Option<Spanned<Rates>>,
+    pub(crate) optimized: Option<Spanned<Rates>>,
 }
 
 /// In US dollars for a million tokens.

@@ -33,7 +33,7 @@ const NUMBERS: &str = "\
 const BOOLS: &str = "success cached is_stream custom_cost";
 const TEXTS: &str = "\
     id created_at provider model path outcome account_id gateway_id principal region \
-    operation stop_reason guardrail_action service_tier upstream_request_id response_id trace_id \
+    operation stop_reason guardrail_action service_tier latency_mode upstream_request_id response_id trace_id \
     parent_span_id event_id credentials_id alias error ignored metadata.key \
     metadata.value";
 

@@ -5,12 +5,13 @@
 //! cargo run --release --example gateway -- --config my.toml  # as in examples/gateway.toml
 //! ```
 //!
-//! `args` reads the command line, `config`, `records` and `file` the configuration, `server` and
-//! `patient` serve HTTP/1.1 and HTTP/2 with or without TLS, `admin`, `logs` and `rendering` answer
-//! the operator. All of it is made to be copied.
+//! `args` reads the command line, `config`, `bodies`, `records` and `file` the configuration, `server`
+//! and `patient` serve HTTP/1.1 and HTTP/2 with or without TLS, `admin`, `logs` and `rendering` answer
+//! the operator, `signals` hears what the system says. All of it is made to be copied.
 
 mod admin;
 mod args;
+mod bodies;
 mod config;
 mod file;
 mod logs;
@@ -19,9 +20,9 @@ mod records;
 mod rendering;
 mod running;
 mod server;
+mod signals;
 
 use std::convert::Infallible;
-use std::future::Future;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -115,6 +116,7 @@ async fn run(options: Options) -> Result<(), Failure> {
         .authenticate(config.gateways)
         .credentials(config.keys)
         .routes(config.routes);
+    let gateway = config.bodies.apply(gateway);
     let mut gateway = config
         .records
         .apply(gateway)
@@ -124,6 +126,8 @@ async fn run(options: Options) -> Result<(), Failure> {
         let file = JsonLines::to_file(path).map_err(|error| {
             Failure::Configuration(format!("--log-file: {}: {error}", path.display()))
         })?;
+        signals::reopen_on_hangup(file.clone(), path)
+            .map_err(|error| Failure::Bind(format!("signals: {error}")))?;
         gateway = gateway.sink(file);
     }
     let emulator = match (&options.config, &options.endpoint) {
@@ -145,7 +149,7 @@ async fn run(options: Options) -> Result<(), Failure> {
     let admin_address = admin_listener.as_ref().and_then(|l| l.local_addr().ok());
     let scheme = if tls.is_some() { "https" } else { "http" };
 
-    let signal = stop_signal().map_err(|error| Failure::Bind(format!("signals: {error}")))?;
+    let signal = signals::stop().map_err(|error| Failure::Bind(format!("signals: {error}")))?;
     let (stop, stopped) = watch::channel(false);
     let serving = server::serve(listener, tls, gateway, Limits::CLIENTS, stopped.clone());
     let servers = async {
@@ -175,7 +179,7 @@ async fn run(options: Options) -> Result<(), Failure> {
     }
     stop.send_replace(true);
     // Whoever asks twice means at once.
-    let again = stop_signal().map_err(|error| Failure::Bind(format!("signals: {error}")))?;
+    let again = signals::stop().map_err(|error| Failure::Bind(format!("signals: {error}")))?;
     tokio::select! {
         () = servers => {}
         () = again => tracing::warn!("stopped at once"),
@@ -234,27 +238,6 @@ async fn admin_listener(
         return Err(Failure::Configuration(problem));
     }
     bind("--admin", address).await.map(Some)
-}
-
-/// Ends with the next SIGTERM or SIGINT, counted from the call.
-#[cfg(unix)]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
-}
-
-#[cfg(not(unix))]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        let _ = tokio::signal::ctrl_c().await;
-    })
 }
 
 /// Says on stdout that connections are accepted, and what to try.

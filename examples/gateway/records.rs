@@ -76,7 +76,11 @@ impl Source<'_> {
             cache_write: table.cache_write,
             cache_write_1h: table.cache_write_1h,
         })?;
-        for (tier, rates) in [("flex", table.flex), ("priority", table.priority)] {
+        for (tier, rates) in [
+            ("flex", table.flex),
+            ("priority", table.priority),
+            ("optimized", table.optimized),
+        ] {
             if let Some(rates) = rates {
                 let span = rates.span();
                 let rates = self.rates(rates.into_inner())?;
@@ -134,7 +138,9 @@ impl Price {
             &self.cache_write_1h,
         ];
         let rates = rates.into_iter().flatten().map(Spanned::span);
-        let tiers = [&self.flex, &self.priority].into_iter().flatten();
+        let tiers = [&self.flex, &self.priority, &self.optimized]
+            .into_iter()
+            .flatten();
         rates
             .chain(tiers.map(Spanned::span))
             .min_by_key(|span| span.start)

@@ -297,6 +297,7 @@ impl Settings {
         if head.method != endpoint.method() {
             return Err(Rejection::method(endpoint.method()));
         }
+        self.routes.check_host(head)?;
         if endpoint == CompatEndpoint::Models {
             return Ok(Plan::List);
         }

@@ -3,16 +3,25 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use http::Extensions;
+use http::{Extensions, Uri};
 
 use super::stage::{ORDERED, Passed, Stage};
 use super::{Context, Facts};
+use crate::reject::Rejection;
 
 impl Context {
     /// A handle that no other observer has claimed. A request that was cloned, from a template or
     /// for another attempt, would otherwise share its record with every other clone.
-    pub(crate) fn claim(extensions: &mut Extensions) -> Self {
+    ///
+    /// There is none if an observer further out watches this request already. Its record tells
+    /// all that another could, and a request has one.
+    pub(crate) fn claim(extensions: &mut Extensions, uri: &Uri) -> Option<Self> {
         let context = extensions.get_or_insert_with(Self::new);
+        if context.1.observe() && context.arrived_at(uri) {
+            // It is logged, once.
+            let _ = Rejection::twice("ObservabilityLayer");
+            return None;
+        }
         if context.0.claimed.swap(true, Ordering::Relaxed) {
             let again = context.0.again(context.1);
             context.0 = Arc::new(again);
@@ -22,8 +31,16 @@ impl Context {
                 context.attempt();
             }
         }
-        context.1.observe();
-        context.clone()
+        Some(context.clone())
+    }
+
+    /// Whether the request arrived at this path, or with something before it that a router has taken
+    /// off. One with another path is a request of its own, to which one that came in has lent its
+    /// extensions.
+    #[cold]
+    fn arrived_at(&self, uri: &Uri) -> bool {
+        self.inbound()
+            .is_some_and(|inbound| inbound.path().ends_with(uri.path()))
     }
 }
 
@@ -71,7 +88,7 @@ mod tests {
         let (outer, _) = Context::enter(&mut template, Stage::Auth);
         outer.set_principal(Principal::new("team-a"));
         let mut copies = [template.clone(), template.clone()].map(|mut copy| {
-            let claimed = Context::claim(&mut copy);
+            let claimed = Context::claim(&mut copy, &Uri::default()).unwrap();
             assert_eq!(claimed.principal().map(Principal::id), Some("team-a"));
             (copy, claimed)
         });
@@ -94,7 +111,7 @@ mod tests {
         for _ in 0..3 {
             let mut copy = template.clone();
             Context::enter(&mut copy, Stage::Sign).0.attempt();
-            Context::claim(&mut copy);
+            Context::claim(&mut copy, &Uri::default()).unwrap();
             assert!(Context::send(&mut copy).1.is_none());
         }
     }

@@ -287,7 +287,7 @@ impl Context {
     }
 
     /// Whether the request that goes upstream is another than the one that arrived.
-    #[cfg(any(feature = "sign", feature = "observe"))]
+    #[cfg(any(feature = "rewrite", feature = "sign", feature = "observe"))]
     pub(crate) fn is_translated(&self) -> bool {
         #[cfg(feature = "compat")]
         return self.0.translated.get().is_some();

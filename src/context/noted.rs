@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(feature = "upstream")]
+use std::time::Duration;
 
 use http::{HeaderValue, Uri};
 
@@ -18,6 +20,9 @@ pub(super) struct Noted {
     upstream: OnceLock<Box<Uri>>,
     /// AWS's id of an answer that a layer of ours gives another instead of.
     upstream_id: OnceLock<Box<HeaderValue>>,
+    /// How long the upstream said nothing amid its answer, until the answer was broken off for it.
+    #[cfg(feature = "upstream")]
+    silence: OnceLock<Duration>,
 }
 
 impl Context {
@@ -75,5 +80,16 @@ impl Context {
 
     pub(crate) fn upstream_id(&self) -> Option<&HeaderValue> {
         self.noted().upstream_id.get().map(|id| &**id)
+    }
+
+    /// Notes that the answer was broken off here, for the upstream had fallen silent so long ago.
+    #[cfg(feature = "upstream")]
+    pub(crate) fn set_silence(&self, silence: Duration) {
+        let _ = self.noted().silence.set(silence);
+    }
+
+    #[cfg(feature = "upstream")]
+    pub(crate) fn silence(&self) -> Option<Duration> {
+        self.noted().silence.get().copied()
     }
 }

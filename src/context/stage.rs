@@ -67,13 +67,16 @@ impl Passed {
         })
     }
 
-    /// Comes to an observer. That can refuse nothing: the next layer does if this is the second.
+    /// Comes to an observer; says whether this is the second. That can refuse nothing: the next
+    /// layer does.
     #[cfg(feature = "observe")]
-    pub(super) fn observe(&mut self) {
-        if self.0 & OBSERVE != 0 {
+    pub(super) fn observe(&mut self) -> bool {
+        let is_second = self.0 & OBSERVE != 0;
+        if is_second {
             self.0 |= OBSERVED_TWICE;
         }
         self.0 |= OBSERVE;
+        is_second
     }
 }
 

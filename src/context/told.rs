@@ -22,6 +22,8 @@ pub(crate) struct Told {
     pub(crate) stop_reason: Option<String>,
     /// Converse's name for the tier that answered.
     pub(crate) service_tier: Option<String>,
+    /// Converse's `performanceConfig.latency`.
+    pub(crate) latency_mode: Option<String>,
     /// What went wrong, in public words: the upstream's name for it, if it has one.
     pub(crate) fault: Option<String>,
     /// The answer ended before its message did.

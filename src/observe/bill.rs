@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::asked::Asked;
-use super::cost::{self, Cost, Custom, Prices};
+use super::cost::{self, Cost, Custom, Prices, Tier};
 use super::known::Named;
 use super::observation::{Answer, Observation};
 use super::place::Place;
@@ -41,9 +41,12 @@ pub(super) fn bill(
     }
     // Another name for it, in the body, may have a price of its own.
     if let Some(named) = named.filter(|_| context.asked_model().is_none()) {
-        let price = named.price.as_ref();
-        let cost = price.and_then(|price| price.in_tier(reading.service_tier, &reading.usage));
-        return (false, cost);
+        let tier = Tier::of(reading.service_tier, reading.latency_mode);
+        let price = named.price.as_ref().zip(tier);
+        return (
+            false,
+            price.and_then(|(price, tier)| price.cost(&reading.usage, tier)),
+        );
     }
     let asked = cost::Asked {
         model,
@@ -52,6 +55,7 @@ pub(super) fn bill(
         region: place.region,
         is_mantle: place.is_mantle,
         service_tier: reading.service_tier,
+        mode: reading.latency_mode,
     };
     (false, prices.cost(&asked, &reading.usage))
 }

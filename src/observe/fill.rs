@@ -135,6 +135,7 @@ fn fill_reading(record: &mut Record, reading: &Reading<'_>) {
     set(&mut record.stop_reason, reading.stop_reason);
     set(&mut record.guardrail_action, reading.guardrail_action());
     set(&mut record.service_tier, reading.service_tier);
+    set(&mut record.latency_mode, reading.latency_mode);
     set(&mut record.response_id, reading.id);
 }
 

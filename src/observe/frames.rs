@@ -122,13 +122,19 @@ impl Frames {
         }
     }
 
-    /// What was learnt, and whether the stream stopped short.
+    /// Whether no frame has come to its end.
+    pub(super) fn is_silent(&self) -> bool {
+        !self.any
+    }
+
+    /// What was learnt, and whether the stream stopped short: in mid-frame, or before the message
+    /// that was begun had ended.
     pub(super) fn finish(&self) -> (&Tally, bool) {
         let in_frame = !matches!(self.at, At::Prelude) || !self.held.is_empty();
         let total = &self.total;
         let is_open = (total.begun && !total.ended) || self.close == Close::Stop;
         let in_message = is_open && total.exception.is_empty();
-        let short = in_frame || in_message || !self.any;
+        let short = in_frame || in_message;
         (total, short && self.broken.is_none())
     }
 

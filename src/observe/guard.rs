@@ -20,12 +20,12 @@ thread_local! {
 pub(super) struct Guard(Option<Place>);
 
 impl Guard {
-    /// It is made where it stays.
+    /// It is made where it stays, if there is one.
     #[inline]
-    pub(super) fn new(observe: impl FnOnce() -> Observation) -> Self {
+    pub(super) fn new(observe: impl FnOnce() -> Option<Observation>) -> Self {
         let free = FREE.try_with(|free| free.borrow_mut().pop());
         let mut place = free.ok().flatten().unwrap_or_default();
-        *place = Some(observe());
+        *place = observe();
         Self(Some(place))
     }
 

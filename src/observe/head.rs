@@ -7,7 +7,7 @@ use super::usage::{Usage, credible};
 const PREFIX: &str = "x-amzn-bedrock-";
 
 /// A longer name is nobody's.
-const MAX_TIER: usize = 128;
+const MAX_NAME: usize = 128;
 
 #[derive(Debug, Default)]
 pub(super) struct Head {
@@ -15,6 +15,7 @@ pub(super) struct Head {
     /// How long the model took, in milliseconds.
     pub(super) latency: Option<u64>,
     service_tier: Option<HeaderValue>,
+    latency_mode: Option<HeaderValue>,
 }
 
 impl Head {
@@ -36,8 +37,12 @@ impl Head {
                 "cache-read-input-token-count" => &mut usage.cache_read_tokens,
                 "cache-write-input-token-count" => &mut usage.cache_write_tokens,
                 "invocation-latency" => &mut head.latency,
-                "service-tier" if value.len() <= MAX_TIER => {
+                "service-tier" if value.len() <= MAX_NAME => {
                     head.service_tier = Some(value.clone());
+                    continue;
+                }
+                "performanceconfig-latency" if value.len() <= MAX_NAME => {
+                    head.latency_mode = Some(value.clone());
                     continue;
                 }
                 _ => continue,
@@ -52,6 +57,10 @@ impl Head {
 
     pub(super) fn service_tier(&self) -> Option<&str> {
         self.service_tier.as_ref()?.to_str().ok()
+    }
+
+    pub(super) fn latency_mode(&self) -> Option<&str> {
+        self.latency_mode.as_ref()?.to_str().ok()
     }
 }
 
@@ -73,6 +82,7 @@ mod tests {
             ),
             ("x-amzn-bedrock-invocation-latency", "1830"),
             ("x-amzn-bedrock-service-tier", "flex"),
+            ("x-amzn-bedrock-performanceconfig-latency", "optimized"),
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
@@ -85,5 +95,6 @@ mod tests {
         assert_eq!(head.usage, usage);
         assert_eq!(head.latency, Some(1830));
         assert_eq!(head.service_tier(), Some("flex"));
+        assert_eq!(head.latency_mode(), Some("optimized"));
     }
 }

@@ -44,7 +44,10 @@ pub(super) fn judge<'a>(
             ),
         };
     };
-    let cut = |text: &'static str| (Outcome::UpstreamCut, Some(text.into()));
+    let cut = |text: &'static str| {
+        let silence = silence(context).map(Cow::from);
+        (Outcome::UpstreamCut, silence.or(Some(text.into())))
+    };
     // What was made of such an answer may have an error's status.
     if reading.is_cut && reading.exception.is_none() {
         return cut("the upstream's answer ended before it was complete");
@@ -84,7 +87,9 @@ pub(super) fn judge<'a>(
             cut("the upstream's answer is shorter than announced")
         }
         End::Whole | End::Dropped
-            if reading.truncated || (reading.is_missing && Place::of(context).is_inference()) =>
+            if reading.truncated
+                || (reading.is_missing && Place::of(context).is_inference())
+                || (reading.is_silent && !Place::of(context).is_conversation()) =>
         {
             cut("the upstream's answer ended before it was complete")
         }
@@ -98,6 +103,19 @@ pub(super) fn judge<'a>(
         }
         End::Whole | End::Dropped => (Outcome::Complete, None),
     }
+}
+
+/// If the answer was broken off here for the upstream's silence, how long that was.
+fn silence(context: &Context) -> Option<String> {
+    #[cfg(feature = "upstream")]
+    if let Some(silence) = context.silence() {
+        let ms = silence.as_millis();
+        return Some(format!(
+            "the upstream fell silent for {ms} ms amid its answer"
+        ));
+    }
+    let _ = context;
+    None
 }
 
 /// The name of the error that an upstream answers with.

@@ -204,9 +204,10 @@ where
     }
 }
 
-/// Begins to observe the request with this head, and with a body of this length.
-fn observe(settings: &Arc<Settings>, head: &mut Parts, length: Option<u64>) -> Observation {
-    let context = Context::claim(&mut head.extensions);
+/// Begins to observe the request with this head, and with a body of this length, unless it is
+/// observed already.
+fn observe(settings: &Arc<Settings>, head: &mut Parts, length: Option<u64>) -> Option<Observation> {
+    let context = Context::claim(&mut head.extensions, &head.uri)?;
     context.set_inbound(head.uri.clone());
     let present = Present::in_head(&head.headers);
     let stated = present.has(Present::CONTENT_LENGTH);
@@ -253,5 +254,5 @@ fn observe(settings: &Arc<Settings>, head: &mut Parts, length: Option<u64>) -> O
     if let Some(limit) = observation.keeps(Side::Request) {
         observation.context.take_body(limit);
     }
-    observation
+    Some(observation)
 }

@@ -43,11 +43,12 @@
 //! | `tokens_in` | `tokens_input`, cache reads and cache writes together |
 //! | `tokens_input`, `tokens_cache_read`, `tokens_cache_write`, `tokens_out` | as the answer tells; Bedrock's own measure before the model's word. A count above 10¹² is a mistake, and not known; of one that an object names twice the last number counts. What CountTokens has counted is in none of these |
 //! | `tokens_reasoning` | those of `tokens_out` in which the model reasoned, if the answer tells |
-//! | `cost` | in US dollars, by [`Prices`] (a price of your own is by the id that requests name, `us.` and the like included) or by the client's own rates: of the tokens that were counted, also of an answer that broke off. `null` if there is no price for the model, or none for the service tier that the answer names, or a count that matters is not known |
+//! | `cost` | in US dollars, by [`Prices`] (a price of your own is by the id that requests name, `us.` and the like included) or by the client's own rates: of the tokens that were counted, also of an answer that broke off. `null` if there is no price for the model, or none for the service tier or the latency mode that the answer names, or a count that matters is not known |
 //! | `custom_cost` | `cost` is by `cf-aig-custom-cost` |
 //! | `stop_reason` | as the answer tells |
 //! | `guardrail_action` | `INTERVENED` or `NONE`, if the answer tells |
 //! | `service_tier` | as the answer tells: `flex`, `priority`, `default` … |
+//! | `latency_mode` | as the answer tells, by `performanceConfig` or `x-amzn-bedrock-performanceconfig-latency`: `optimized`, `standard` |
 //! | `principal`, `credentials_id`, `alias` | who called, the access key id that signed, and the alias of a stored key that the client named |
 //! | `upstream_request_id` | `x-amzn-requestid` of AWS's answer, also of one that the client was not given since AWS rejects the gateway's own credentials |
 //! | `response_id` | the answer's own id, as its body tells: `msg_bdrk_…`, `chatcmpl-…`, `resp_…`; Converse has none |
@@ -63,7 +64,7 @@
 //! |---|---|
 //! | `refused` | a layer refused the request |
 //! | `upstream_error` | a layer could not reach the upstream or use its answer; the inner service failed; a status of 4xx or 5xx of the upstream's, an exception or an error in a stream, a stream that is not well-formed, 200 with `UnknownOperationException`, with an object under `error`, or with the `status` `failed`, a gRPC status other than 0 |
-//! | `upstream_cut` | the answer broke off (also if `/compat` made an error with a status of it), is shorter than its `content-length`, or ended in mid-frame, in mid-event, in mid-object, before the message did, the `metadata` of ConverseStream or the `[DONE]` of a completion, or without the status of gRPC; a stream of no event, and no JSON at all where a model was to answer with it |
+//! | `upstream_cut` | the answer broke off, or was broken off since the upstream fell silent (also if `/compat` made an error with a status of it), is shorter than its `content-length`, or ended in mid-frame, in mid-event, in mid-object, before the message did, the `metadata` of ConverseStream or the `[DONE]` of a completion, or without the status of gRPC; a stream of no event, but for a bidirectional one, and no JSON at all where a model was to answer with it |
 //! | `client_disconnect` | response or future were dropped before that; what was known until then is in the record |
 //! | `complete` | else |
 //!
@@ -98,16 +99,20 @@
 //! so at once, and then once a minute at most, with the number and the reason.
 //!
 //! # Order
-//! Outermost: only what is inside is seen. A second one inside of it would make a second record: the
-//! next layer of this crate inside of both refuses such requests, with 500 `StackMisordered`.
+//! Outermost: only what is inside is seen. Of two, the outer one makes the record and the inner one
+//! keeps still, which is logged once, for they are there by mistake: the next layer of this crate
+//! inside of both refuses such requests, with 500 `StackMisordered`. A call to another path that a
+//! handler makes with the extensions of the request that it serves is another request, and has a
+//! record of its own.
 //!
 //! # Deployment caveats
 //! Sinks are called where the request ends, so one that blocks holds up a server's task: put it into
 //! [`Background`].
 //! A server that refuses a request before any service sees it (a malformed request line, say)
 //! leaves no record. Nor may a request over HTTP/2 whose connection is closed within milliseconds.
-//! [`JsonLines`] keeps the file that it was given: one opened for appending is rotated by copying it
-//! and then truncating it where it is (`copytruncate`), not by giving it another name. A server that
+//! [`JsonLines`] keeps the file that it has open: one that is given another name is written to until
+//! [`JsonLines::reopen`] is called. One that was opened for appending may also be copied and then
+//! truncated where it is (`copytruncate`). A server that
 //! shuts down and cuts off what still runs drops its responses: their records say
 //! `client_disconnect`.
 //!

@@ -71,6 +71,12 @@ impl<'a> Place<'a> {
 }
 
 impl Place<'_> {
+    /// Whether both sides speak as they like, so that an answer may end without a word: nobody
+    /// may have been asked anything.
+    pub(super) fn is_conversation(&self) -> bool {
+        self.operation == Some(Operation::InvokeModelWithBidirectionalStream.as_str())
+    }
+
     /// Whether a model is asked, so that a success is never empty.
     pub(super) fn is_inference(&self) -> bool {
         [

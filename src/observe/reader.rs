@@ -37,6 +37,7 @@ pub(super) struct Reading<'a> {
     pub(super) stop_reason: Option<&'a str>,
     pub(super) guardrail: Option<&'a str>,
     pub(super) service_tier: Option<&'a str>,
+    pub(super) latency_mode: Option<&'a str>,
     pub(super) model: Option<&'a str>,
     /// The answer's own id.
     pub(super) id: Option<&'a str>,
@@ -44,9 +45,11 @@ pub(super) struct Reading<'a> {
     pub(super) exception: Option<&'a str>,
     /// The answer is a success in its status alone: Bedrock knows no such operation.
     pub(super) unknown_operation: bool,
-    /// The answer stopped in mid-frame, in mid-object or before the message did, or a stream had
-    /// no frame at all.
+    /// The answer stopped in mid-frame, in mid-object or before the message did, or a stream of
+    /// server-sent events had none.
     pub(super) truncated: bool,
+    /// The answer is an event stream, and had no frame.
+    pub(super) is_silent: bool,
     /// The answer is to be JSON, and has nothing in it.
     pub(super) is_missing: bool,
     /// A layer that read the answer found it cut off, whatever it made of that.
@@ -63,6 +66,7 @@ impl<'a> Reading<'a> {
             stop_reason: told_text(&tally.stop_reason),
             guardrail: told_text(&tally.guardrail),
             service_tier: told_text(&tally.service_tier),
+            latency_mode: told_text(&tally.latency_mode),
             model: told_text(&tally.model),
             id: told_text(&tally.id),
             exception: told_text(&tally.exception),
@@ -95,6 +99,7 @@ impl<'a> Reading<'a> {
             latency: told.latency,
             stop_reason: told.stop_reason.as_deref(),
             service_tier: told.service_tier.as_deref(),
+            latency_mode: told.latency_mode.as_deref(),
             exception: told.fault.as_deref(),
             is_cut: told.is_cut,
             broken: told.broken,
@@ -212,6 +217,7 @@ impl Reader {
         let mut head = self.head.as_deref();
         let mut broken = None;
         let mut is_missing = false;
+        let mut is_silent = false;
         let (tally, truncated) = match &mut self.kind {
             Kind::Nothing => (None, false),
             #[cfg(feature = "compat")]
@@ -224,6 +230,7 @@ impl Reader {
             }
             Kind::Frames(frames) => {
                 broken = frames.broken();
+                is_silent = frames.is_silent() && broken.is_none();
                 let (tally, is_short) = frames.finish();
                 (Some(tally), is_short)
             }
@@ -238,7 +245,9 @@ impl Reader {
             usage: usage.or(read.usage),
             latency: head.and_then(|head| head.latency).or(read.latency),
             service_tier: head.and_then(Head::service_tier).or(read.service_tier),
+            latency_mode: head.and_then(Head::latency_mode).or(read.latency_mode),
             truncated,
+            is_silent,
             is_missing,
             broken,
             ..read

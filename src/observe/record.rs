@@ -89,6 +89,8 @@ pub struct Record {
     pub guardrail_action: Option<String>,
     /// The tier of service that answered: `flex`, for example.
     pub service_tier: Option<String>,
+    /// How fast the model was to answer: `standard` or `optimized`.
+    pub latency_mode: Option<String>,
     /// AWS's own id of the request.
     pub upstream_request_id: Option<String>,
     /// The answer's own id, as in its body.
@@ -171,6 +173,7 @@ impl Record {
             stop_reason: None,
             guardrail_action: None,
             service_tier: None,
+            latency_mode: None,
             upstream_request_id: None,
             response_id: None,
             attempts: None,
@@ -219,7 +222,7 @@ impl Serialize for Record {
             tokens_out, tokens_reasoning,
             cost, custom_cost, request_size, response_size,
             account_id, gateway_id, principal, region, operation,
-            stop_reason, guardrail_action, service_tier,
+            stop_reason, guardrail_action, service_tier, latency_mode,
             upstream_request_id, response_id, attempts,
             metadata, trace_id, parent_span_id, cached, step, event_id,
             credentials_id, alias, error, ignored, request_body, response_body,
@@ -323,7 +326,7 @@ mod tests {
                 r#""tokens_in":18446744073709551615,"tokens_input":null,"tokens_cache_read":null,"tokens_cache_write":null,"tokens_out":null,"#,
                 r#""tokens_reasoning":null,"cost":0.000096,"custom_cost":false,"request_size":null,"response_size":null,"account_id":null,"#,
                 r#""gateway_id":null,"principal":null,"region":null,"operation":"Converse","stop_reason":null,"guardrail_action":null,"#,
-                r#""service_tier":null,"upstream_request_id":null,"response_id":null,"attempts":null,"metadata":null,"#,
+                r#""service_tier":null,"latency_mode":null,"upstream_request_id":null,"response_id":null,"attempts":null,"metadata":null,"#,
                 r#""trace_id":"0af7651916cd43dd8448eb211c80319c","parent_span_id":"00000000000000ff","cached":false,"step":0,"#,
                 r#""event_id":"b","credentials_id":null,"alias":null,"error":null,"ignored":[],"request_body":null,"response_body":null}"#
             )

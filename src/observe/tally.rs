@@ -24,6 +24,7 @@ pub(super) struct Tally {
     /// What a guardrail did.
     pub(super) guardrail: String,
     pub(super) service_tier: String,
+    pub(super) latency_mode: String,
     pub(super) model: String,
     pub(super) unknown_operation: bool,
     /// Tokens of the answer as its beginning names them: one, mostly, whatever it will have. It
@@ -62,6 +63,8 @@ pub(super) enum Field {
     /// The same, in answers about nothing else.
     Action,
     ServiceTier,
+    /// How fast the model was to answer.
+    LatencyMode,
     /// The model, in its own word.
     Model,
     /// `type` of an event.
@@ -110,6 +113,7 @@ impl Tally {
             (&mut self.stop_reason, &mut later.stop_reason),
             (&mut self.guardrail, &mut later.guardrail),
             (&mut self.service_tier, &mut later.service_tier),
+            (&mut self.latency_mode, &mut later.latency_mode),
             (&mut self.model, &mut later.model),
             (&mut self.id, &mut later.id),
         ] {
@@ -135,6 +139,7 @@ impl Tally {
             (&mut self.exception, &mut room.exception),
             (&mut self.guardrail, &mut room.guardrail),
             (&mut self.service_tier, &mut room.service_tier),
+            (&mut self.latency_mode, &mut room.latency_mode),
             (&mut self.model, &mut room.model),
             (&mut self.id, &mut room.id),
         ];
@@ -189,6 +194,7 @@ impl Tally {
                 }
             }
             Field::ServiceTier => put_text(&mut self.service_tier, value),
+            Field::LatencyMode => put_text(&mut self.latency_mode, value),
             Field::Model => put_text(&mut self.model, value),
             Field::Type => {
                 if let Some(kind) = value.and_then(text) {

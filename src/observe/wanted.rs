@@ -27,6 +27,7 @@ pub(super) static BODY: Table<Field> = Table::new(&[
     name(Field::Guardrail, &["amazon-bedrock-guardrailAction"]),
     name(Field::Action, &["action"]),
     name(Field::ServiceTier, &["serviceTier", "type"]),
+    name(Field::LatencyMode, &["performanceConfig", "latency"]),
     name(Field::ServiceTier, &["service_tier"]),
     model(&["model"]),
     name(Field::Id, &["id"]),
@@ -39,6 +40,7 @@ pub(super) static METADATA: Table<Field> = Table::new(&[
     usage(Field::Usage, &["usage"]),
     number(Field::Latency, &["metrics", "latencyMs"]),
     name(Field::ServiceTier, &["serviceTier", "type"]),
+    name(Field::LatencyMode, &["performanceConfig", "latency"]),
 ]);
 
 /// `messageStop` of ConverseStream.

@@ -175,6 +175,10 @@ impl Shared {
         if present.has(Present::TRANSFER_ENCODING) {
             headers::check_framing(&head.headers)?;
         }
+        // One that was translated had its own host, which was looked at there.
+        if !context.is_translated() {
+            routes.check_host(head)?;
+        }
         let choice = context.choose_key(head, present, policy)?;
         let client_signed = choice.is_client_signed();
         if choice.signs_authority() && !endpoints.keeps_authority() {

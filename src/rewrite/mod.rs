@@ -14,7 +14,8 @@
 //!    hop-by-hop headers also from the response.
 //!
 //! # Refusal
-//! 404 or 400 (code 2008) for a path that leads nowhere, 403 (4030) outside an allow-list, 400
+//! 404 or 400 (code 2008) for a path that leads nowhere and for two `Host` headers or one that holds
+//! no host (that of an absolute request target may be another, and has no meaning), 403 (4030) outside an allow-list, 400
 //! (4003) if the client signed a header that is always removed.
 //!
 //! # Order

@@ -25,6 +25,7 @@ use crate::reject::{Rejection, RejectionKind};
 pub struct RouteConfig {
     prefix: Arc<str>,
     fixed: Option<Arc<(Box<str>, Box<str>)>>,
+    needs_host: bool,
     known: Arc<Known>,
 }
 
@@ -62,6 +63,23 @@ impl RouteConfig {
         self.fixed = Some(Arc::new((account.into(), gateway.into())));
         self.known = Arc::default();
         Ok(self)
+    }
+
+    /// Refuses requests of HTTP/1.1 that have no `Host` with 400, as a server must
+    /// (RFC 9112 §3.2).
+    ///
+    /// Set it where a server hands on what came over a connection: neither hyper nor axum looks.
+    /// It is off unless set, for a request that was made in the same process needs no `Host`, and
+    /// looks the same. One that has two, or one that holds no host, is refused in any case.
+    #[must_use]
+    pub fn requiring_host(mut self) -> Self {
+        self.needs_host = true;
+        self
+    }
+
+    #[cfg(any(feature = "rewrite", feature = "compat"))]
+    pub(super) fn needs_host(&self) -> bool {
+        self.needs_host
     }
 
     /// Reads `path`.
@@ -189,9 +207,10 @@ fn not_found() -> Rejection {
     )
 }
 
-fn bad_path(text: String) -> Rejection {
+pub(super) fn bad_path(text: String) -> Rejection {
     Rejection::new(RejectionKind::InvalidPath, text)
 }
+
 /// Walks over the segments of a path.
 struct Cursor<'a> {
     path: &'a str,

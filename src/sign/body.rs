@@ -67,7 +67,8 @@ impl<B> SignedBody<B> {
         Self { kind }
     }
 
-    /// A second copy of the body, if it is held whole.
+    /// A second copy of the body, if it is held whole. Not for sending it a second time: what
+    /// repeats requests belongs outside of signing, see the [module docs](super#order).
     pub fn try_clone(&self) -> Option<Self> {
         match &self.kind {
             Kind::Whole { body } => Some(Self::whole(body.clone())),

@@ -28,6 +28,8 @@ pin_project! {
         body: Option<R>,
         idle: Option<Duration>,
         other: Option<OtherSide>,
+        // Of the request, if silence is to be noted.
+        facts: Option<Context>,
         // Since when the body makes us wait, once that was looked at.
         since: Option<Instant>,
         // Boxed so that the body stays `Unpin`, and small while it never waits.
@@ -36,11 +38,17 @@ pin_project! {
 }
 
 impl<R> TimedBody<R> {
-    pub(super) fn new(body: R, idle: Option<Duration>, other: Option<OtherSide>) -> Self {
+    pub(super) fn new(
+        body: R,
+        idle: Option<Duration>,
+        other: Option<OtherSide>,
+        facts: &Context,
+    ) -> Self {
         Self {
             body: Some(body),
             idle,
             other,
+            facts: idle.is_some().then(|| facts.clone()),
             since: None,
             alarm: None,
         }
@@ -54,6 +62,7 @@ impl<R> Default for TimedBody<R> {
             body: None,
             idle: None,
             other: None,
+            facts: None,
             since: None,
             alarm: None,
         }
@@ -116,6 +125,9 @@ where
         }
         // Closes the connection at once, however long the caller keeps this body.
         this.body.set(None);
+        if let Some(facts) = this.facts.take() {
+            facts.set_silence(idle);
+        }
         Poll::Ready(Some(Err(UpstreamError::from(Fault::Idle(idle)).into())))
     }
 

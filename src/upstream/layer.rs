@@ -236,7 +236,9 @@ where
                     // whatever became of its body.
                     *response.version_mut() = Version::HTTP_11;
                     let other = converses.then(|| OtherSide::new(context));
-                    response.map(|body| ResponseBody::inner(TimedBody::new(body, *idle, other)))
+                    response.map(|body| {
+                        ResponseBody::inner(TimedBody::new(body, *idle, other, context))
+                    })
                 }
                 Err(error) => context.rejected(error::rejection(error)).answer(*manner),
             },

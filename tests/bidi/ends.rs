@@ -236,6 +236,44 @@ async fn nothing_is_kept_for_a_stalled_upstream() {
     }
 }
 
+/// Both sides end in peace, and the upstream had nothing to say: to nothing, most likely. In a
+/// message's midst it is no peace.
+#[tokio::test]
+async fn a_conversation_without_a_word() {
+    for (said, answered, outcome) in [
+        (0, &b""[..], Outcome::Complete),
+        (1, b"", Outcome::Complete),
+        (1, &message(1)[..20], Outcome::UpstreamCut),
+    ] {
+        let answered = Bytes::copy_from_slice(answered);
+        let upstream = upstream(move |head, mut body| {
+            Verified::head(&head);
+            let answered = answered.clone();
+            async move {
+                while body.frame().await.is_some() {}
+                answer(Piped::of(
+                    [answered].into_iter().filter(|piece| !piece.is_empty()),
+                ))
+            }
+        })
+        .await;
+        let (gateway, records) = before(&upstream.url, |builder| builder);
+        soon(async {
+            let request = post(&format!("{}{PATH}", base("prod")));
+            let request = request.body(Piped::of((0..said).map(message))).unwrap();
+            let answer = gateway.oneshot(request).await.unwrap();
+            assert_eq!(answer.status(), 200);
+            let heard = answer.into_body().collect().await.unwrap().to_bytes();
+            assert!(heard.len() <= 20);
+        })
+        .await;
+        eventually("a record", || records.len() == 1).await;
+        let record = records.snapshot().remove(0);
+        assert_eq!(record.outcome, outcome, "{said} {:?}", record.error);
+        assert_eq!(record.success, outcome == Outcome::Complete);
+    }
+}
+
 /// The upstream breaks off: so does the answer.
 #[tokio::test]
 async fn the_upstream_breaks_off() {

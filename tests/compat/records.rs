@@ -189,6 +189,27 @@ async fn everything_that_converse_tells() {
     }
 }
 
+/// Answered at a price that nobody knows.
+#[tokio::test]
+async fn a_faster_answer() {
+    for stream in [false, true] {
+        let config = json!({"latency": "optimized"});
+        let mut answer = converse("end_turn");
+        answer["performanceConfig"] = config.clone();
+        let mut frames = events("end_turn");
+        let metadata = json!({"usage": usage(), "performanceConfig": config});
+        *frames.last_mut().unwrap() = event("metadata", &metadata);
+        let (content_type, body) = match stream {
+            true => (STREAM, Pieces::new(frames, Duration::ZERO)),
+            false => (JSON, whole(&answer.to_string())),
+        };
+        let answer = ask(ObservabilityLayer::new(), stream, (200, content_type), body);
+        let (_, _, record) = answer.await;
+        assert_eq!(record.latency_mode.as_deref(), Some("optimized"));
+        assert_eq!((record.tokens_out, record.cost), (Some(5), None));
+    }
+}
+
 #[tokio::test]
 async fn the_head_says_what_it_cost() {
     let layer = ObservabilityLayer::new().with_usage_headers(100_000);

@@ -9,11 +9,11 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tower::retry::{Policy, RetryLayer};
-use tower::{Layer, Service, ServiceBuilder, ServiceExt};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_bedrock::auth::{BearerTokens, GatewayAuthLayer};
 use tower_bedrock::observe::{Capture, CaptureRequestLayer, ObservabilityLayer, Outcome, Ring};
 use tower_bedrock::rewrite::{BedrockPathRewriteLayer, Endpoints};
@@ -197,6 +197,62 @@ async fn observed_twice() {
         ObservabilityLayer::new().layer(auth().layer(inner))
     };
     assert_misordered(stack, to(PATH), OBSERVE).await;
+}
+
+/// Where nothing inside can refuse, a request has one record nevertheless.
+#[tokio::test]
+async fn observed_twice_alone() {
+    let observe = || {
+        let records = Ring::new(10);
+        let layer = ObservabilityLayer::new().with_sink(records.clone());
+        (layer, records)
+    };
+    let check = |records: [Ring; 2], response: Response<()>, path: &str| {
+        let [outer, inner] = records.map(|records| records.snapshot());
+        assert_eq!((outer.len(), inner.len()), (1, 0), "{path}");
+        assert_eq!((&*outer[0].path, outer[0].response_size), (path, Some(2)));
+        assert_eq!(response.headers()["cf-aig-log-id"], outer[0].id);
+    };
+    let answer = service_fn(|_: Request<Script>| async {
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("ok")))
+    });
+    // At once; below a router that takes off a prefix; beside something that repeats requests.
+    for path in ["/model/m/converse", "/ai/model/m/converse"] {
+        let ((outer, records), (inner, others)) = (observe(), observe());
+        let stack = ServiceBuilder::new()
+            .layer(outer)
+            .map_request(|mut request: Request<Script>| {
+                let inner = request.uri().path().trim_start_matches("/ai");
+                *request.uri_mut() = inner.parse().unwrap();
+                request
+            })
+            .layer(inner)
+            .service(answer);
+        let response = stack.oneshot(to(path)).await.unwrap();
+        let (head, body) = response.into_parts();
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "ok");
+        check([records, others], Response::from_parts(head, ()), path);
+    }
+    let ((outer, records), (inner, others)) = (observe(), observe());
+    let stack = outer.layer(thrice().layer(inner.layer(Busy::default())));
+    let request = to(URL).map(|_| Full::from("{}"));
+    drop(stack.oneshot(request).await.unwrap());
+    assert_eq!((records.len(), others.len()), (1, 0));
+
+    // A call that a handler makes is none of those, though it has the extensions of another.
+    let ((outer, records), (inner, others)) = (observe(), observe());
+    let client = inner.layer(answer);
+    let handler = service_fn(move |request: Request<Script>| {
+        let (head, body) = request.into_parts();
+        let mut call = Request::new(body);
+        *call.uri_mut() = "https://elsewhere.test/other".parse().unwrap();
+        *call.extensions_mut() = head.extensions;
+        client.clone().oneshot(call)
+    });
+    let response = outer.layer(handler).oneshot(to(PATH)).await.unwrap();
+    drop(response);
+    assert_eq!((records.len(), others.len()), (1, 1));
+    assert_ne!(records.snapshot()[0].id, others.snapshot()[0].id);
 }
 
 /// The second one takes nothing.

@@ -1,9 +1,13 @@
-//! HTTP/1.0, request lines with a host, upgrades, `CONNECT`, `TE` and `Trailer`.
+//! HTTP/1.0, `Host` and request lines with a host, upgrades, `CONNECT`, `TE` and `Trailer`.
+
+use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tower_bedrock::RouteConfig;
+use tower_bedrock::observe::Record;
 
-use crate::support::{CONVERSE, MODEL, base, serve, stack};
+use crate::support::{CONVERSE, MODEL, base, serve, stack, stack_with};
 use crate::{exchange, recorded, soon};
 
 fn request(line: &str, headers: &str, body: &str) -> String {
@@ -107,6 +111,68 @@ async fn request_lines_with_a_host() {
     let records = stack.records.snapshot();
     assert!(records.iter().all(|record| record.path == converse()));
     recorded(&stack.records, &["complete"; 3]).await;
+}
+
+/// RFC 9112 §3.2. Whether `Host` may be missing is for the server to say: in one process it may.
+#[tokio::test]
+async fn hosts_that_are_none_or_two() {
+    let needed = RouteConfig::new().requiring_host();
+    let stacks = [
+        (stack().await, "200"),
+        (stack_with(|gateway| gateway.routes(needed)).await, "400"),
+    ];
+    let compat = "/v1/acme/prod/compat/chat/completions".to_owned();
+    let chat = format!(r#"{{"model":"{MODEL}","messages":[{{"role":"user","content":"Hi"}}]}}"#);
+    let ask = |version: &str, path: &str, hosts: &[&str], body: &str| {
+        let mut head = format!("POST {path} {version}\r\n");
+        for host in hosts {
+            head += &format!("host: {host}\r\n");
+        }
+        head += "cf-aig-authorization: Bearer good\r\nconnection: close\r\n";
+        format!("{head}content-length: {}\r\n\r\n{body}", body.len())
+    };
+    for (stack, without) in stacks {
+        let address = serve(stack.gateway.clone()).await;
+        let mut asked = 0;
+        for (path, body) in [(&converse(), CONVERSE), (&compat, &*chat)] {
+            let absolute = &format!("http://elsewhere.test{path}");
+            for (version, path, hosts, expected) in [
+                ("HTTP/1.1", path, &["gateway:8787"][..], "200"),
+                ("HTTP/1.1", path, &[""], "200"),
+                ("HTTP/1.1", path, &["a.test", "b.test"], "400"),
+                ("HTTP/1.1", path, &["a.test", "a.test"], "400"),
+                ("HTTP/1.0", path, &["a.test", "a.test"], "400"),
+                ("HTTP/1.1", path, &["a.test, b.test"], "400"),
+                ("HTTP/1.1", path, &["user@a.test"], "400"),
+                ("HTTP/1.1", path, &[], without),
+                ("HTTP/1.1", absolute, &[], without),
+                ("HTTP/1.1", absolute, &["gateway"], "200"),
+                ("HTTP/1.0", path, &[], "200"),
+            ] {
+                let request = ask(version, path, hosts, body);
+                let answer = exchange(address, request.as_bytes()).await;
+                let status = &answer[9..12];
+                assert_eq!(status, expected, "{version} {path} {hosts:?}: {answer}");
+                let arrived = stack.emulator.take_requests().len();
+                assert_eq!(arrived, usize::from(status == "200"), "{path} {hosts:?}");
+                if status == "400" {
+                    assert!(answer.contains("the header host"), "{answer}");
+                }
+                asked += 1;
+            }
+        }
+        let records = stack.records.snapshot();
+        assert_eq!(records.len(), asked);
+        let refused = |status| {
+            if status == Some(400) {
+                "refused"
+            } else {
+                "complete"
+            }
+        };
+        let fits = |r: &Arc<Record>| r.outcome.as_str() == refused(r.status_code);
+        assert!(records.iter().all(fits), "{records:#?}");
+    }
 }
 
 /// No tunnel, whatever is asked for; what is offered beside a good request is not taken.

@@ -88,6 +88,23 @@ async fn authority_and_host_that_differ() {
     );
 }
 
+/// One of them might be what something in between went by.
+#[tokio::test]
+async fn two_hosts() {
+    let stack = stack().await;
+    let address = serve(stack.gateway.clone()).await;
+    let mut peer = Peer::connect(address).await;
+    let head = post(&converse(), &[("host", "a.test"), ("host", "a.test")]);
+    let body = frame(DATA, END_STREAM, 1, CONVERSE.as_bytes());
+    peer.send(&[frame(HEADERS, END_HEADERS, 1, &head), body].concat())
+        .await;
+    let answer = soon("an answer", peer.until(HEADERS)).await.unwrap();
+    // `:status` 400, from the static table.
+    assert_eq!(answer.payload[0], 0x8c);
+    assert!(stack.emulator.requests().is_empty());
+    recorded(&stack.records, &["refused"]).await;
+}
+
 /// With a target of its own, and as RFC 8441 extends it.
 #[tokio::test]
 async fn connect_makes_no_tunnel() {

@@ -56,6 +56,13 @@ fn by_the_nearest_name() {
             None,
         ),
         ("us-east-1", "amazon.nova-lite", None),
+        // A place of which nothing is known.
+        ("us-east-1", "xx.amazon.nova-lite-v1%3A0", None),
+        (
+            "us-east-1",
+            "xx.anthropic.claude-haiku-4-5-20251001-v1%3A0",
+            None,
+        ),
         ("us-east-1", "vendor.unheard-of-v1%3A0", None),
         ("us-east-1", "amazon.rerank-v1%3A0", None),
     ] {
@@ -102,6 +109,52 @@ fn by_tier_and_length_and_cache() {
     ] {
         let record = record(ObservabilityLayer::new(), &path("us-east-1", model), usage);
         assert_eq!(record.cost.unwrap().to_string(), cost, "{usage}");
+    }
+}
+
+/// Latency-optimized inference has a price of its own, if any.
+#[test]
+fn by_how_fast_it_was() {
+    let million = r#""usage":{"inputTokens":1000000,"outputTokens":0}"#;
+    let standard = format!(r#"{{{million},"performanceConfig":{{"latency":"standard"}}}}"#);
+    let optimized = format!(r#"{{"performanceConfig":{{"latency":"optimized"}},{million}}}"#);
+    let flex = optimized.replacen('{', r#"{"serviceTier":{"type":"flex"},"#, 1);
+    let price = |input| Price::per_million(input, 0.0).unwrap();
+    let own = price(1.0).with_tier("optimized", price(1.5)).unwrap();
+    let own = own.with_tier("flex", price(0.5)).unwrap();
+    let own = Prices::bundled().with_price("amazon.nova-pro-v1:0", own);
+    let event = |answer: &str| {
+        let stop = eventstream::event("messageStop", br#"{"stopReason":"end_turn"}"#);
+        let end = eventstream::event("metadata", answer.as_bytes());
+        stream(Script::new([Step::Data([stop, end].concat().into())]))
+    };
+    let whole = |answer: String| json(Script::new([Step::Data(answer.into())]));
+    for (answer, mode, bundled, priced) in [
+        (&standard, "standard", Some(0.8), Some(1.0)),
+        (&optimized, "optimized", None, Some(1.5)),
+        // Nobody says what both together cost.
+        (&flex, "optimized", None, None),
+    ] {
+        for (prices, expected) in [(Prices::bundled(), bundled), (own.clone(), priced)] {
+            let observe = || ObservabilityLayer::new().with_prices(prices.clone());
+            // In the head, where the operation is InvokeModel.
+            let mut invoked = whole(answer.replace("performanceConfig", "x"));
+            let name = "x-amzn-bedrock-performanceconfig-latency";
+            invoked.headers_mut().insert(name, mode.parse().unwrap());
+            for (operation, answer) in [
+                ("converse", whole(answer.clone())),
+                ("converse-stream", event(answer)),
+                ("invoke", invoked),
+            ] {
+                let uri = format!("/model/amazon.nova-pro-v1%3A0/{operation}");
+                let (response, ring) = ask_of(observe(), post(&uri), answer);
+                let _ = now(response.into_body().collect());
+                let record = only(&ring);
+                let cost = record.cost.map(Cost::as_usd);
+                assert_eq!(cost, expected, "{operation} {mode}");
+                assert_eq!(record.latency_mode.as_deref(), Some(mode), "{operation}");
+            }
+        }
     }
 }
 

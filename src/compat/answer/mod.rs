@@ -121,6 +121,7 @@ pub(super) fn completion(
     usage.tell(&mut told);
     told.stop_reason = (!reason.is_empty()).then(|| reason.into_owned());
     told.service_tier = tier.and_then(|tier| tier.said());
+    told.latency_mode = extras.latency_mode();
     told.latency = read.metrics.and_then(usage::latency);
     Ok((out, told))
 }

@@ -12,4 +12,5 @@ pub use self::price::Price;
 pub use self::prices::Prices;
 
 pub(super) use self::custom::Custom;
+pub(super) use self::price::Tier;
 pub(super) use self::prices::Asked;

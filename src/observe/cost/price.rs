@@ -30,12 +30,14 @@ pub(super) struct Rates {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Tier {
+pub(crate) enum Tier {
     Standard,
     Flex,
     Priority,
     Batch,
     Ultrafast,
+    /// No service tier, but Converse's `performanceConfig`: as dear or cheap in its own way.
+    Optimized,
 }
 
 /// One of the rates.
@@ -43,12 +45,17 @@ type Kind = fn(&Rates) -> Option<u64>;
 
 impl Tier {
     /// The tier that an answer names, if it is known what it costs; the standard one, if it names
-    /// none.
-    pub(super) fn of(name: &str) -> Option<Self> {
-        match name {
+    /// none. `mode` is how fast the model was to answer.
+    pub(crate) fn of(name: Option<&str>, mode: Option<&str>) -> Option<Self> {
+        let tier = match name {
             // Of Bedrock and OpenAI, and of Anthropic.
-            "" | "default" | "standard" => Some(Self::Standard),
-            name => Self::named(name),
+            None | Some("" | "default" | "standard") => Self::Standard,
+            Some(name) => Self::named(name)?,
+        };
+        match (tier, mode) {
+            (tier, None | Some("standard")) => Some(tier),
+            (Self::Standard, Some("optimized")) => Some(Self::Optimized),
+            _ => None,
         }
     }
 
@@ -58,6 +65,7 @@ impl Tier {
             "priority" => Self::Priority,
             "batch" => Self::Batch,
             "ultrafast" => Self::Ultrafast,
+            "optimized" => Self::Optimized,
             _ => return None,
         })
     }
@@ -122,8 +130,8 @@ impl Price {
         self
     }
 
-    /// The price in a service tier: `flex`, `priority`, `batch` or `ultrafast`. In a tier without a
-    /// price, the cost is not known; nor is it where the standard tier has a rate, as for a cache or
+    /// The price in a service tier: `flex`, `priority`, `batch` or `ultrafast`; or `optimized`, that of
+    /// latency-optimized inference. In a tier without a price, the cost is not known; nor is it where the standard tier has a rate, as for a cache or
     /// for a long input, and this one does not.
     ///
     /// # Errors
@@ -147,13 +155,8 @@ impl Price {
         }
     }
 
-    /// What these tokens cost in the tier that an answer names.
-    pub(crate) fn in_tier(&self, tier: Option<&str>, usage: &Usage) -> Option<Cost> {
-        self.cost(usage, Tier::of(tier.unwrap_or_default())?)
-    }
-
     /// What these tokens cost; `None` if a count or a rate is not known that would matter.
-    pub(super) fn cost(&self, usage: &Usage, tier: Tier) -> Option<Cost> {
+    pub(crate) fn cost(&self, usage: &Usage, tier: Tier) -> Option<Cost> {
         let all = usage.tokens_in()?;
         let rate = |kind: Kind, instead| self.rate(tier, all, kind, instead);
         let input = rate(|rates| rates.input, None);
@@ -231,7 +234,7 @@ mod tests {
     }
 
     fn dollars(price: &Price, usage: &Usage, tier: &str) -> Option<String> {
-        let cost = price.cost(usage, Tier::of(tier)?);
+        let cost = price.cost(usage, Tier::of(Some(tier), None)?);
         cost.map(|cost| cost.to_string())
     }
 

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use super::amount::Cost;
-use super::price::Price;
+use super::price::{Price, Tier};
 use super::table::{Table, arn_region, names};
 use crate::error::ConfigError;
 use crate::kept::ByName;
@@ -27,7 +27,12 @@ const BUNDLED: &str = include_str!("prices.txt");
 ///
 /// A price is for one service tier, and AWS has one price for each: `default` is the standard
 /// one, which other tiers cost more or less than. So without a price for the tier that the answer
-/// names there is no cost; nor is there for `reserved`, which is not paid by the token.
+/// names there is no cost; nor is there for `reserved`, which is not paid by the token. Latency-optimized
+/// inference, as an answer's `performanceConfig` tells, counts as a tier too: the bundled table has no
+/// price for it.
+///
+/// The prefix of an inference profile is `us`, `eu`, `global`, `apac`, `jp`, `au`, `us-gov` or `in`;
+/// behind others, that are new or made up, nothing has a price that is known.
 ///
 /// Nothing is kept of what is looked up.
 ///
@@ -114,7 +119,8 @@ impl Prices {
 
     /// The price of these tokens, if the model has one and all that matters was counted.
     pub(crate) fn cost(&self, asked: &Asked<'_>, usage: &Usage) -> Option<Cost> {
-        self.find(asked)?.in_tier(asked.service_tier, usage)
+        let tier = Tier::of(asked.service_tier, asked.mode)?;
+        self.find(asked)?.cost(usage, tier)
     }
 
     /// The price itself, of all tiers.
@@ -182,4 +188,6 @@ pub(crate) struct Asked<'a> {
     pub(crate) region: Option<&'a str>,
     pub(crate) is_mantle: bool,
     pub(crate) service_tier: Option<&'a str>,
+    /// How fast the model was to answer: `standard` or `optimized`.
+    pub(crate) mode: Option<&'a str>,
 }

@@ -135,10 +135,11 @@ pub(super) fn names(model: &str) -> impl Iterator<Item = &str> {
 
 /// Without the place that an inference profile begins with.
 fn without_place(model: &str) -> Option<&str> {
+    // Those of which the table's source has prices. Elsewhere they may be others.
+    const PLACES: [&str; 8] = ["us", "eu", "global", "apac", "jp", "au", "us-gov", "in"];
     let (place, id) = model.split_once('.')?;
-    let is_place = place.len() <= 6 && place.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
     // After it come a vendor and a model.
-    (is_place && id.contains('.')).then_some(id)
+    (PLACES.contains(&place) && id.contains('.')).then_some(id)
 }
 
 /// Without the last `:0` or `:200k`.
@@ -165,6 +166,7 @@ mod tests {
         for (model, all) in [
             ("a.b-v1:0", &["a.b-v1:0", "a.b-v1"][..]),
             ("us.a.b", &["us.a.b", "a.b"]),
+            ("xx.a.b", &["xx.a.b"]),
             (
                 "us-gov.a.b:0:8k",
                 &[

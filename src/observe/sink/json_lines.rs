@@ -30,12 +30,12 @@ impl JsonLines {
     /// # Errors
     /// If the file cannot be opened, or no thread can be had.
     pub fn to_file(path: impl AsRef<Path>) -> io::Result<Self> {
-        let path = path.as_ref();
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let path = path.as_ref().to_owned();
+        let (file, in_line) = open(&path)?;
         let (mut lines, lost) = Lines::new(file);
         lines.cut = Some(cut);
-        // Whoever wrote there before may have been stopped in the middle of a line.
-        lines.in_line = ends_in_line(path).unwrap_or(false);
+        lines.in_line = in_line;
+        lines.open = Some(Box::new(move || open(&path)));
         Ok(Self(Arc::new(Queue::start(lines, CAPACITY, lost)?)))
     }
 
@@ -45,6 +45,17 @@ impl JsonLines {
     pub fn new(writer: impl Write + Send + 'static) -> Self {
         let (lines, lost) = Lines::new(writer);
         Self(Arc::new(Queue::new(lines, CAPACITY, lost)))
+    }
+
+    /// Opens the file at its path anew, as is to be done when it has been given another name there;
+    /// makes it if there is none. Records so far are written to the old one, those to come to the
+    /// new one, and none is lost in between. It blocks the thread until that is done.
+    ///
+    /// # Errors
+    /// If the file cannot be opened: then the old one is kept. Always, if this was not made by
+    /// [`to_file`](Self::to_file).
+    pub fn reopen(&self) -> io::Result<()> {
+        self.0.reopen()
     }
 
     /// How many records were dropped.
@@ -72,6 +83,9 @@ impl fmt::Debug for JsonLines {
     }
 }
 
+/// Opens a writer, and says whether what was written there last is no whole line.
+type Open<W> = Box<dyn FnMut() -> io::Result<(W, bool)> + Send>;
+
 /// What the thread works on.
 struct Lines<W> {
     writer: W,
@@ -82,6 +96,7 @@ struct Lines<W> {
     in_line: bool,
     /// Takes back so many bytes of what was written last, if it can.
     cut: Option<fn(&mut W, usize) -> io::Result<()>>,
+    open: Option<Open<W>>,
     lost: Arc<Lost>,
 }
 
@@ -94,6 +109,7 @@ impl<W> Lines<W> {
             waiting: 0,
             in_line: false,
             cut: None,
+            open: None,
             lost: Arc::clone(&lost),
         };
         (lines, lost)
@@ -117,6 +133,12 @@ impl<W: Write + Send + 'static> Work for Lines<W> {
 
     fn idle(&mut self) {
         self.flush();
+    }
+
+    fn reopen(&mut self) -> io::Result<()> {
+        let open = self.open.as_mut().ok_or(io::ErrorKind::Unsupported)?;
+        (self.writer, self.in_line) = open()?;
+        Ok(())
     }
 }
 
@@ -186,6 +208,12 @@ impl<W: Write> Lines<W> {
             Err(io::Error::other("the writer panicked"))
         })
     }
+}
+
+fn open(path: &Path) -> io::Result<(File, bool)> {
+    let file = OpenOptions::new().create(true).append(true).open(path)?;
+    // Whoever wrote there before may have been stopped in the middle of a line.
+    Ok((file, ends_in_line(path).unwrap_or(false)))
 }
 
 /// Takes back the last bytes of a file, unless somebody else has written to it since.

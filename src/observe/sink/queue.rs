@@ -24,6 +24,11 @@ pub(super) trait Work: Send + 'static {
 
     /// No record waits.
     fn idle(&mut self) {}
+
+    /// Opens anew what it writes to.
+    fn reopen(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// The way to the thread. When it is dropped, the thread does what waits, and ends.
@@ -39,6 +44,7 @@ pub(super) struct Queue {
 enum Message {
     Record(Arc<Record>),
     Flush(SyncSender<()>),
+    Reopen(SyncSender<io::Result<()>>),
 }
 
 impl Queue {
@@ -93,6 +99,18 @@ impl Queue {
         }
     }
 
+    /// Has what is written to opened anew, once all records so far are done.
+    pub(super) fn reopen(&self) -> io::Result<()> {
+        let (done, wait) = sync_channel(1);
+        let sender = self.sender.as_ref();
+        if sender.is_some_and(|sender| sender.send(Message::Reopen(done)).is_ok())
+            && let Ok(reopened) = wait.recv()
+        {
+            return reopened;
+        }
+        Err(io::Error::other("the thread that writes is gone"))
+    }
+
     pub(super) fn lost(&self) -> u64 {
         self.lost.count()
     }
@@ -132,6 +150,14 @@ fn run(mut work: impl Work, messages: &Receiver<Message>, lost: &Lost) {
             Some(Message::Flush(done)) => {
                 guarded(&mut |work| work.idle());
                 let _ = done.send(());
+            }
+            Some(Message::Reopen(done)) => {
+                let mut reopened = Err(io::Error::other("the sink panicked"));
+                guarded(&mut |work| {
+                    work.idle();
+                    reopened = work.reopen();
+                });
+                let _ = done.send(reopened);
             }
             None => break,
         }

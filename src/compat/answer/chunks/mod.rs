@@ -261,14 +261,15 @@ impl Chunks {
         let tier = metadata.service_tier.as_ref();
         self.told.service_tier = tier.and_then(|tier| tier.said());
         self.told.latency = metadata.metrics.and_then(usage::latency);
-        if self.place != Place::After {
-            return;
-        }
         let extras = Extras {
             additional_fields: None,
             trace: metadata.trace,
             performance_config: metadata.performance_config,
         };
+        self.told.latency_mode = extras.latency_mode();
+        if self.place != Place::After {
+            return;
+        }
         self.send_last(extras, out);
         if self.usage_is_due {
             let tier = tier.and_then(|tier| tier.name());

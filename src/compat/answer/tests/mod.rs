@@ -202,6 +202,7 @@ fn the_record_is_told() {
         latency: Some(7),
         stop_reason: Some("stop_sequence".to_owned()),
         service_tier: Some("reserved".to_owned()),
+        latency_mode: Some("standard".to_owned()),
         fault: None,
         is_cut: false,
         broken: None,
@@ -211,6 +212,8 @@ fn the_record_is_told() {
     let (metrics, tier) = (json!({"latencyMs": 7}), json!({"type": "reserved"}));
     answer["metrics"] = metrics.clone();
     answer["serviceTier"] = tier.clone();
+    let performance = json!({"latency": "standard"});
+    answer["performanceConfig"] = performance.clone();
     let (_, told) = completion(answer.to_string().as_bytes(), &plan(), "1", 7).unwrap();
     assert_eq!(told, expected);
 
@@ -231,7 +234,7 @@ fn the_record_is_told() {
             &mut chunks,
             (
                 "metadata",
-                json!({ "usage": usage, "metrics": metrics, "serviceTier": tier }),
+                json!({ "usage": usage, "metrics": metrics, "serviceTier": tier, "performanceConfig": performance }),
             ),
         )
         .unwrap();
