@@ -32,23 +32,21 @@ pin_project! {
         #[pin]
         body: Option<B>,
         settings: Option<Arc<Settings>>,
-        // Beside the state, for they are large and would be moved from state to state.
-        unsigned: Option<Unsigned<S>>,
         // In a box, for most bodies are there at once.
         reading: Option<Box<Reading>>,
         signed: Signed,
         #[pin]
-        state: State<F, B>,
+        state: State<S, F, B>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<F, B> {
+    enum State<S, F, B> {
         /// With the body, if it is one side of a conversation.
-        Asking { answer: Later, side: Option<B> },
+        Asking { answer: Later, side: Option<B>, unsigned: Option<Unsigned<S>> },
         /// With the settings' credentials if there are none.
-        Reading { credentials: Option<Credentials> },
+        Reading { credentials: Option<Credentials>, unsigned: Option<Unsigned<S>> },
         /// With a place for what is wrong with the client's side of a conversation, if it is one.
         Calling { #[pin] future: F, verdict: Option<Verdict> },
         Refusing { drain: Drain, refusal: Option<(Rejection, Manner)> },
@@ -69,11 +67,10 @@ pub(super) struct Unsigned<S> {
 
 impl<S, B, F> ResponseFuture<S, B, F> {
     #[inline]
-    fn new(facts: Option<Context>, body: Option<B>, state: State<F, B>) -> Self {
+    fn new(facts: Option<Context>, body: Option<B>, state: State<S, F, B>) -> Self {
         Self {
             body,
             settings: None,
-            unsigned: None,
             reading: None,
             signed: Signed::new(facts),
             state,
@@ -101,10 +98,14 @@ impl<S, B, F> ResponseFuture<S, B, F> {
         body: B,
         answer: Later,
     ) -> Self {
+        let state = State::Asking {
+            answer,
+            side: None,
+            unsigned: Some(unsigned),
+        };
         Self {
             settings: Some(Arc::clone(settings)),
-            unsigned: Some(unsigned),
-            ..Self::new(facts, Some(body), State::Asking { answer, side: None })
+            ..Self::new(facts, Some(body), state)
         }
     }
 
@@ -115,11 +116,14 @@ impl<S, B, F> ResponseFuture<S, B, F> {
         body: B,
         answer: Later,
     ) -> Self {
-        let side = Some(body);
+        let state = State::Asking {
+            answer,
+            side: Some(body),
+            unsigned: Some(unsigned),
+        };
         Self {
             settings: Some(Arc::clone(settings)),
-            unsigned: Some(unsigned),
-            ..Self::new(Some(facts), None, State::Asking { answer, side })
+            ..Self::new(Some(facts), None, state)
         }
     }
 
@@ -156,10 +160,12 @@ impl<S, B, F> ResponseFuture<S, B, F> {
         Self {
             body: Some(body),
             settings: Some(Arc::clone(settings)),
-            unsigned: Some(unsigned),
             reading: None,
             signed: Signed::new(facts),
-            state: State::Reading { credentials },
+            state: State::Reading {
+                credentials,
+                unsigned: Some(unsigned),
+            },
         }
     }
 }
@@ -171,7 +177,11 @@ impl<S, B, F> FutureProj<'_, S, B, F> {
     where
         S: Service<Request<SignedBody<B>>, Response = Response<R>, Future = F>,
     {
-        let StateProj::Reading { credentials } = self.state.as_mut().project() else {
+        let StateProj::Reading {
+            credentials,
+            unsigned,
+        } = self.state.as_mut().project()
+        else {
             return;
         };
         let Some(settings) = self.settings.as_deref() else {
@@ -180,7 +190,7 @@ impl<S, B, F> FutureProj<'_, S, B, F> {
         let credentials = credentials.as_ref().or(settings.credentials.as_ref());
         // It is moved twice, the clock in between: what was only just written is slow to be read
         // again.
-        let unsigned = self.unsigned.take();
+        let unsigned = unsigned.take();
         let time = settings.time(unsigned.as_ref().map(|unsigned| &unsigned.head.uri));
         let (Some(mut unsigned), Some(credentials)) = (unsigned, credentials) else {
             return;
@@ -196,10 +206,7 @@ impl<S, B, F> FutureProj<'_, S, B, F> {
         }
         match settings.prove(facts, head, (&body, hash), credentials, time) {
             Ok(dated) => self.signed.sent(unsigned.manner, &head.uri, dated),
-            Err(rejection) => {
-                *self.unsigned = Some(unsigned);
-                return self.refuse(rejection);
-            }
+            Err(rejection) => return self.refuse(rejection, unsigned.manner),
         }
         let request = Request::from_parts(unsigned.head, SignedBody::whole(body));
         let future = unsigned.ready.call(request);
@@ -208,12 +215,16 @@ impl<S, B, F> FutureProj<'_, S, B, F> {
 
     /// Begins a conversation now that the credentials are known, or refuses it.
     #[cold]
-    fn converse<R>(&mut self, head: Parts, answer: Result<Credentials, Rejection>, body: B)
-    where
+    fn converse<R>(
+        &mut self,
+        mut unsigned: Unsigned<S>,
+        head: Parts,
+        answer: Result<Credentials, Rejection>,
+        body: B,
+    ) where
         S: Service<Request<SignedBody<B>>, Response = Response<R>, Future = F>,
     {
-        let (Some(settings), Some(mut unsigned)) = (self.settings.as_ref(), self.unsigned.take())
-        else {
+        let Some(settings) = self.settings.as_ref() else {
             return;
         };
         let manner = unsigned.manner;
@@ -232,11 +243,9 @@ impl<S, B, F> FutureProj<'_, S, B, F> {
         self.state.set(state);
     }
 
+    /// The inner service goes with what was not signed: what was reserved is given back.
     #[cold]
-    fn refuse(&mut self, rejection: Rejection) {
-        // The inner service is dropped with it: what was reserved is given back.
-        let unsigned = self.unsigned.take();
-        let mut manner = unsigned.map_or(Manner::PLAIN, |unsigned| unsigned.manner);
+    fn refuse(&mut self, rejection: Rejection, mut manner: Manner) {
         // A client that has been told to go on is heard out.
         manner.awaits_continue &= self.reading.is_none();
         let facts = self.signed.facts.as_ref();
@@ -244,7 +253,7 @@ impl<S, B, F> FutureProj<'_, S, B, F> {
     }
 }
 
-impl<F, B> State<F, B> {
+impl<S, F, B> State<S, F, B> {
     #[inline]
     fn calling(future: F) -> Self {
         let verdict = None;
@@ -277,23 +286,32 @@ where
         let mut this = self.project();
         loop {
             match this.state.as_mut().project() {
-                StateProj::Asking { answer, side } => {
+                StateProj::Asking {
+                    answer,
+                    side,
+                    unsigned,
+                } => {
                     let (head, answer) = ready!(answer.as_mut().poll(cx));
-                    if let Some(body) = side.take() {
-                        this.converse(head, answer, body);
+                    let (side, Some(mut unsigned)) = (side.take(), unsigned.take()) else {
+                        return Poll::Pending;
+                    };
+                    if let Some(body) = side {
+                        this.converse(unsigned, head, answer, body);
                         continue;
                     }
-                    match (answer, this.unsigned.as_mut()) {
-                        (Ok(credentials), Some(unsigned)) => {
+                    match answer {
+                        Ok(credentials) => {
                             unsigned.head = head;
-                            let credentials = Some(credentials);
-                            this.state.set(State::Reading { credentials });
+                            this.state.set(State::Reading {
+                                credentials: Some(credentials),
+                                unsigned: Some(unsigned),
+                            });
                         }
-                        (Err(rejection), _) => this.refuse(rejection),
-                        (Ok(_), None) => return Poll::Pending,
+                        Err(rejection) => this.refuse(rejection, unsigned.manner),
                     }
                 }
-                StateProj::Reading { .. } => {
+                StateProj::Reading { unsigned, .. } => {
+                    let manner = unsigned.as_ref().map(|unsigned| unsigned.manner);
                     let body = this.body.as_mut().as_pin_mut();
                     let (Some(settings), Some(mut body)) = (this.settings.as_deref(), body) else {
                         return Poll::Pending;
@@ -324,7 +342,9 @@ where
                     }
                     match (read, this.reading.as_ref().map(|reading| reading.hash())) {
                         (Ok(body), Some(hash)) => this.send(body, &hash),
-                        (Err(error), _) => this.refuse(error.refusal(limit)),
+                        (Err(error), _) => {
+                            this.refuse(error.refusal(limit), manner.unwrap_or(Manner::PLAIN));
+                        }
                         (Ok(_), None) => return Poll::Pending,
                     }
                 }
