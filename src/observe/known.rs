@@ -27,8 +27,7 @@ impl Known {
         context: &Context,
         place: &Place<'_>,
     ) -> Option<Arc<Named>> {
-        // The path of a translated request is its own.
-        let parsed = context.parsed().filter(|_| !context.is_translated())?;
+        let parsed = context.parsed().filter(|parsed| parsed.is_kept())?;
         let raw = place.raw_model?;
         let mark = mix(0, Arc::as_ptr(parsed).addr() as u64, 0);
         let make = || {

@@ -35,7 +35,7 @@ impl Known {
         query: Option<&str>,
         client_signed: bool,
     ) -> Option<(Uri, HeaderValue)> {
-        if query.is_some() {
+        if query.is_some() || !parsed.is_kept() {
             return upstream(endpoints, &parsed.route(), query, client_signed);
         }
         let mark = mix(

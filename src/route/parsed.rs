@@ -15,6 +15,7 @@ const LONGEST: usize = 512;
 pub(crate) struct Parsed {
     path: Box<str>,
     spans: Spans,
+    is_kept: bool,
 }
 
 impl Parsed {
@@ -22,7 +23,14 @@ impl Parsed {
         Self {
             path: path.into(),
             spans,
+            is_kept: false,
         }
+    }
+
+    /// Whether the next request to this path has the very same one. Then what follows from it can
+    /// be kept too.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.is_kept
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -47,8 +55,13 @@ impl Known {
         path: &str,
         parse: impl FnOnce() -> Result<Spans, Rejection>,
     ) -> Result<Arc<Parsed>, Rejection> {
-        let parse = || Ok(Arc::new(Parsed::new(path, parse()?)));
-        if path.len() > LONGEST {
+        let is_kept = path.len() <= LONGEST;
+        let parse = || {
+            let mut parsed = Parsed::new(path, parse()?);
+            parsed.is_kept = is_kept;
+            Ok(Arc::new(parsed))
+        };
+        if !is_kept {
             return parse();
         }
         let mark = fold(0, path.as_bytes());
