@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::gathered::Gathered;
 use super::{BoxError, Buffered};
-use crate::reject::{Rejection, RejectionKind};
+use crate::reject::{Drain, Manner, Rejection, RejectionKind};
 
 /// Slowest upload that is waited for once `grace` is over, in bytes per second: that of Apache's
 /// `RequestReadTimeout body=20,MinRate=500`.
@@ -31,6 +31,15 @@ pub(crate) enum CollectError {
 }
 
 impl CollectError {
+    /// How much more of the body is read before the refusal, which is in this manner: of one that
+    /// is too slow nothing, for it has been waited for.
+    pub(crate) fn drain(&self, manner: Manner) -> Drain {
+        match self {
+            Self::TooSlow => Drain::nothing(),
+            Self::TooLarge | Self::Broken(_) => Drain::new(manner),
+        }
+    }
+
     /// The refusal that it leads to; `limit` is that of the collector.
     pub(crate) fn refusal(self, limit: usize) -> Rejection {
         match self {

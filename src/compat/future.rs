@@ -199,9 +199,13 @@ where
                     };
                     // A client that has been told to go on is heard out.
                     asked.manner.awaits_continue &= !unsent.reading.has_begun();
+                    let drain = match &read {
+                        Ok(_) => Drain::new(asked.manner),
+                        Err(error) => error.drain(asked.manner),
+                    };
                     match unsent.send::<B, R>(asked, read) {
                         Ok(calling) => calling,
-                        Err(rejection) => asked.refuse(rejection),
+                        Err(rejection) => asked.refuse(rejection, drain),
                     }
                 }
                 StateProj::Calling {
@@ -260,10 +264,10 @@ where
 }
 
 impl Asked {
-    fn refuse<F, R>(&self, rejection: Rejection) -> State<F, R> {
+    fn refuse<F, R>(&self, rejection: Rejection, drain: Drain) -> State<F, R> {
         let rejection = self.context.rejected(rejection);
         State::Draining {
-            drain: Drain::new(self.manner),
+            drain,
             answer: Some(head::refusal(rejection, self.manner)),
         }
     }

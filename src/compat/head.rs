@@ -18,7 +18,7 @@ use super::error::OpenAiError;
 use super::layer::Settings;
 use super::translation::Translation;
 use crate::body::ResponseBody;
-use crate::headers::{Present, keep_forwarded};
+use crate::headers::{Present, keep_forwarded, remove_named_in_connection};
 use crate::reject::{Manner, Rejection, RejectionKind};
 use crate::route::push_segment;
 
@@ -51,6 +51,9 @@ pub(super) fn translate(
     head.method = Method::POST;
     let authorization = head.headers.remove(AUTHORIZATION).filter(|_| own_key);
     let present = Present::in_head(&head.headers);
+    if present.has(Present::CONNECTION) {
+        remove_named_in_connection(&mut head.headers);
+    }
     keep_forwarded(&mut head.headers, present, &settings.forwarded);
     // Whoever sends or signs the request names its host.
     for name in [HOST, ACCEPT] {

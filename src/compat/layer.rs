@@ -23,7 +23,7 @@ use crate::context::{ClientCredential, Context, KeyChoice, Policy, Stage};
 #[cfg(feature = "sign")]
 use crate::credentials::{DynProvideCredentials, ProvideCredentials};
 use crate::error::ConfigError;
-use crate::headers::Present;
+use crate::headers::{Present, check_hop};
 use crate::reject::{Rejection, RejectionKind};
 use crate::route::{CompatEndpoint, RouteConfig, Surface, partition};
 
@@ -64,7 +64,7 @@ impl OpenAiCompatLayer {
                 origin: None,
                 body_limit: DEFAULT_LIMIT,
                 answer_limit: DEFAULT_LIMIT,
-                body_grace: Duration::from_secs(30),
+                body_grace: Duration::from_secs(20),
                 keep_alive: Some(Duration::from_secs(15)),
             }),
         }
@@ -286,6 +286,9 @@ enum Plan {
 impl Settings {
     /// Everything that can be decided from the head.
     fn decide(&self, context: &Context, head: &Parts) -> Result<Plan, Rejection> {
+        if context.is_translated() {
+            return Err(Rejection::translated_again());
+        }
         // A path that leads nowhere is for the layer to refuse that needs it to lead somewhere.
         let Ok(parsed) = context.parse_route(head.uri.path(), &self.routes) else {
             return Ok(Plan::Pass);
@@ -301,7 +304,9 @@ impl Settings {
         if endpoint == CompatEndpoint::Models {
             return Ok(Plan::List);
         }
-        let choice = context.choose_key(head, Present::in_head(&head.headers), &self.policy)?;
+        let present = Present::in_head(&head.headers);
+        check_hop(&head.headers, present)?;
+        let choice = context.choose_key(head, present, &self.policy)?;
         if choice.is_client_signed() {
             return Err(Rejection::new(
                 RejectionKind::ClientCredentials,

@@ -25,7 +25,9 @@ use http::{Extensions, Uri, request};
 
 use crate::headers::Present;
 use crate::reject::{Manner, Rejection, RejectionKind};
-use crate::route::{Parsed, Route, RouteConfig, Spans};
+#[cfg(feature = "compat")]
+use crate::route::Spans;
+use crate::route::{Parsed, Route, RouteConfig};
 
 #[cfg(feature = "observe")]
 mod claimed;
@@ -287,7 +289,12 @@ impl Context {
     }
 
     /// Whether the request that goes upstream is another than the one that arrived.
-    #[cfg(any(feature = "rewrite", feature = "sign", feature = "observe"))]
+    #[cfg(any(
+        feature = "rewrite",
+        feature = "sign",
+        feature = "observe",
+        feature = "compat"
+    ))]
     pub(crate) fn is_translated(&self) -> bool {
         #[cfg(feature = "compat")]
         return self.0.translated.get().is_some();

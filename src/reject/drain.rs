@@ -46,6 +46,16 @@ impl Drain {
         }
     }
 
+    /// Nothing is read away.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            awaits_continue: true,
+            most: Duration::ZERO,
+            seen: 0,
+            sleep: None,
+        }
+    }
+
     /// Completes when the body has been read, or when reading on is not worth it.
     pub(crate) fn poll<B: Body>(
         &mut self,

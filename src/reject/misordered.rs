@@ -23,6 +23,13 @@ impl Rejection {
         Self::new(RejectionKind::StackMisordered, RESENT).logged("retry", "SigV4SigningLayer")
     }
 
+    /// A request comes to be translated for a second time, though its facts say that it has been.
+    #[cfg(feature = "compat")]
+    pub(crate) fn translated_again() -> Self {
+        const AGAIN: &str = "StackMisordered: put what repeats requests (tower::retry, for example) inside of OpenAiCompatLayer, or outside of all layers: between the two each attempt has the facts of the first";
+        Self::new(RejectionKind::StackMisordered, AGAIN).logged("OpenAiCompatLayer", "retry")
+    }
+
     /// Each such request says the same: the first of them is logged.
     fn logged(self, outer: &'static str, inner: &'static str) -> Self {
         static LOGGED: Mutex<Vec<(&str, &str)>> = Mutex::new(Vec::new());

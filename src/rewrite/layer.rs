@@ -17,7 +17,7 @@ use tower_service::Service;
 use super::{Endpoints, headers, uri};
 use crate::body::ResponseBody;
 use crate::context::{Context, Policy, Stage, signed_headers};
-use crate::headers::Present;
+use crate::headers::{Present, check_hop};
 use crate::reject::{self, Rejection, RejectionKind};
 use crate::route::{RouteConfig, Surface};
 
@@ -169,12 +169,7 @@ impl Shared {
             .admits(&route)
             .map_err(|problem| Rejection::new(RejectionKind::NotAllowed, problem))?;
         let present = Present::in_head(&head.headers);
-        if present.has(Present::CONNECTION) {
-            headers::check_connection(&head.headers)?;
-        }
-        if present.has(Present::TRANSFER_ENCODING) {
-            headers::check_framing(&head.headers)?;
-        }
+        check_hop(&head.headers, present)?;
         // One that was translated had its own host, which was looked at there.
         if !context.is_translated() {
             routes.check_host(head)?;

@@ -206,7 +206,10 @@ impl<S, B, F> FutureProj<'_, S, B, F> {
         }
         match settings.prove(facts, head, (&body, hash), credentials, time) {
             Ok(dated) => self.signed.sent(unsigned.manner, &head.uri, dated),
-            Err(rejection) => return self.refuse(rejection, unsigned.manner),
+            Err(rejection) => {
+                let manner = self.heard(unsigned.manner);
+                return self.refuse(rejection, manner, Drain::new(manner));
+            }
         }
         let request = Request::from_parts(unsigned.head, SignedBody::whole(body));
         let future = unsigned.ready.call(request);
@@ -243,13 +246,18 @@ impl<S, B, F> FutureProj<'_, S, B, F> {
         self.state.set(state);
     }
 
+    /// A client that has been told to go on is heard out.
+    fn heard(&self, mut manner: Manner) -> Manner {
+        manner.awaits_continue &= self.reading.is_none();
+        manner
+    }
+
     /// The inner service goes with what was not signed: what was reserved is given back.
     #[cold]
-    fn refuse(&mut self, rejection: Rejection, mut manner: Manner) {
-        // A client that has been told to go on is heard out.
-        manner.awaits_continue &= self.reading.is_none();
-        let facts = self.signed.facts.as_ref();
-        self.state.set(State::refusing(facts, rejection, manner));
+    fn refuse(&mut self, rejection: Rejection, manner: Manner, drain: Drain) {
+        let refusal = (noted(self.signed.facts.as_ref(), rejection), manner);
+        let refusal = Some(refusal);
+        self.state.set(State::Refusing { drain, refusal });
     }
 }
 
@@ -307,7 +315,10 @@ where
                                 unsigned: Some(unsigned),
                             });
                         }
-                        Err(rejection) => this.refuse(rejection, unsigned.manner),
+                        Err(rejection) => {
+                            let manner = unsigned.manner;
+                            this.refuse(rejection, manner, Drain::new(manner));
+                        }
                     }
                 }
                 StateProj::Reading { unsigned, .. } => {
@@ -343,7 +354,9 @@ where
                     match (read, this.reading.as_ref().map(|reading| reading.hash())) {
                         (Ok(body), Some(hash)) => this.send(body, &hash),
                         (Err(error), _) => {
-                            this.refuse(error.refusal(limit), manner.unwrap_or(Manner::PLAIN));
+                            let manner = this.heard(manner.unwrap_or(Manner::PLAIN));
+                            let drain = error.drain(manner);
+                            this.refuse(error.refusal(limit), manner, drain);
                         }
                         (Ok(_), None) => return Poll::Pending,
                     }

@@ -1067,6 +1067,54 @@ async fn every_answer_has_a_request_id() {
     assert!(!id.contains(' ') && id.len() > "chatcmpl-".len(), "{id}");
 }
 
+/// What `Connection` names stays here, and what the request needs must not be named; a body is not
+/// encoded for the way to here.
+#[tokio::test]
+async fn connection_of_the_client() {
+    let stack = stack().await;
+    let ask = async |headers: &[(&str, &str)]| {
+        let mut request = request(CHAT, &chat(MODEL, false));
+        for (name, value) in headers {
+            let name = http::HeaderName::from_bytes(name.as_bytes()).unwrap();
+            request.headers_mut().append(name, value.parse().unwrap());
+        }
+        let (head, body) = stack.send(request).await;
+        (
+            head.status.as_u16(),
+            String::from_utf8(body.to_vec()).unwrap(),
+        )
+    };
+    let named = [
+        ("connection", "close, user-agent, Anthropic-Beta"),
+        ("user-agent", "mine"),
+        ("anthropic-beta", "x"),
+    ];
+    assert_eq!(ask(&named).await.0, 200);
+    let [seen] = <[_; 1]>::try_from(stack.emulator.take_requests()).unwrap();
+    assert!(!seen.headers.contains_key("anthropic-beta"));
+    assert!(
+        seen.headers
+            .get("user-agent")
+            .is_none_or(|agent| agent != "mine")
+    );
+    for (name, value, status) in [
+        ("connection", "host", 400),
+        ("connection", "close, x-amz-date", 400),
+        ("connection", "cf-aig-byok-alias", 400),
+        ("transfer-encoding", "gzip, chunked", 415),
+    ] {
+        let (told, text) = ask(&[(name, value)]).await;
+        assert_eq!(told, status, "{name}: {value}: {text}");
+        assert!(
+            parsed(&text)["error"]["message"]
+                .as_str()
+                .unwrap()
+                .contains(name)
+        );
+    }
+    assert!(stack.emulator.take_requests().is_empty());
+}
+
 /// What is between the upstream and us stays there.
 #[tokio::test]
 async fn heads_of_answers() {

@@ -535,3 +535,24 @@ async fn another_path_between() {
         assert_eq!(busy.0.load(Ordering::Relaxed), 0);
     }
 }
+
+/// A second attempt would find that it had been translated.
+#[tokio::test]
+async fn retry_outside_compat() {
+    const CHAT: &str =
+        r#"{"model":"aws-bedrock/a.b-v1","messages":[{"role":"user","content":"hi"}]}"#;
+    let busy = Busy::default();
+    let inner = rewrite().layer(sign().layer(busy.clone()));
+    let compat = OpenAiCompatLayer::new().with_region("us-east-1").unwrap();
+    let stack = auth().layer(thrice().layer(compat.layer(inner)));
+    let request = to("/v1/acme/prod/compat/chat/completions").map(|_| Full::from(CHAT));
+    let response = stack.oneshot(request).await.unwrap();
+    let rejection: &Rejection = response.extensions().get().unwrap();
+    let text = rejection.text();
+    assert!(
+        text.starts_with("StackMisordered: put what repeats requests"),
+        "{text}"
+    );
+    assert!(text.contains("inside of OpenAiCompatLayer"), "{text}");
+    assert_eq!(busy.0.load(Ordering::Relaxed), 1);
+}

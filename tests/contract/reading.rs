@@ -93,10 +93,10 @@ async fn too_slow() {
             let (kind, text) = refusal(&sign, body).await;
             assert_eq!(kind, RejectionKind::InvalidBody);
             assert!(text.contains("too slowly"), "{text}");
-            // 20 s until it is known in the worst case, 100 s if it is nearly fast enough; and
-            // then the client has 10 s to come to an end.
+            // 20 s until it is known in the worst case, 100 s if it is nearly fast enough; then
+            // nobody waits for the rest.
             let took = start.elapsed();
-            assert!((30 * SECOND..=115 * SECOND).contains(&took), "{took:?}");
+            assert!((20 * SECOND..=105 * SECOND).contains(&took), "{took:?}");
         }
     }
 }
@@ -114,9 +114,9 @@ async fn one_byte_in_ten_seconds_is_told_after_twenty() {
     let start = Instant::now();
     let (kind, _) = refusal(&SigV4SigningLayer::new(Warm), body).await;
     assert_eq!(kind, RejectionKind::InvalidBody);
-    // It was refused at 20 s, and its rest read away until 30 s.
-    assert!((30 * SECOND..31 * SECOND).contains(&start.elapsed()));
-    assert_eq!(log.bytes(), 4);
+    // It was refused at 20 s, and its rest was left.
+    assert!((20 * SECOND..21 * SECOND).contains(&start.elapsed()));
+    assert!(log.bytes() < 4);
 }
 
 /// 1000 bytes per second for three minutes.

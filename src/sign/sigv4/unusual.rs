@@ -12,6 +12,7 @@ use super::query::canonical_query;
 use super::signed_headers::SignedHeaders;
 use super::unsigned::KeyPair;
 use crate::body::BoxError;
+use crate::route::Excerpt;
 
 /// Longest path and query that [`Uri`] takes, in bytes.
 const LONGEST_TARGET: usize = u16::MAX as usize - 1;
@@ -42,6 +43,7 @@ pub(super) fn sign(
     let mut covered = Vec::with_capacity(8);
     for (name, value) in headers.iter().filter(|(name, _)| signed.covers(name)) {
         let value = value.to_str().map_err(|_| {
+            let name = Excerpt(name.as_str());
             format!("the header {name} holds characters that are not visible ASCII")
         })?;
         covered.push((name.as_str(), value));
