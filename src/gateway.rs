@@ -219,7 +219,8 @@ impl GatewayBuilder {
         self
     }
 
-    /// Where the gateway's paths begin.
+    /// Where the gateway's paths begin. [`Gateways`](crate::auth::Gateways) reads paths too: tell it
+    /// the same.
     pub fn routes(mut self, routes: RouteConfig) -> Self {
         self.compat = self.compat.with_routes(routes.clone());
         self.rewrite = self.rewrite.with_routes(routes);

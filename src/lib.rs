@@ -25,6 +25,9 @@
 //! `cf-aig-*` headers and error bodies are those of Cloudflare AI Gateway's Amazon Bedrock
 //! provider.
 //!
+//! `auth`, `rewrite`, `sign` and `observe` are there by default; `cargo add tower-bedrock --features
+//! gateway` adds the rest.
+//!
 //! # A whole stack
 //! [`Gateway::builder`] makes this in one call; by hand, with room for a layer of your own:
 //!
@@ -92,7 +95,7 @@
 //! # Limits of the server before it
 //! What hyper itself refuses never reaches a layer, so it has no envelope, no log id and no
 //! record: a request target with a character that `http::Uri` does not know, one longer than
-//! 64 KiB, more than 100 headers, a head larger than the server's buffer. Of
+//! 64 KiB, over HTTP/1.1 more than 100 headers, a head larger than the server's buffer. Of
 //! `Content-Length` beside `Transfer-Encoding` hyper drops the former (RFC 9112 §6.3).
 //!
 //! A record begins when the service is called. Adapters that call it only when their future is

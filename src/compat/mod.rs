@@ -25,8 +25,10 @@
 //! # Refusal
 //! OpenAI's error object: 400 with `param` and `code` for what the caller has to change, 404
 //! (`model_not_found`) for a model with no such name, 405 with `Allow`, 413 over the limit, as sent or
-//! decoded, 415 for a body that is compressed by anything but gzip, 400 for a request that the caller signed for AWS, since its signature cannot
-//! cover the translation. Errors of Bedrock's are translated:
+//! decoded, 415 for a body that is compressed by anything but gzip, 400 for one that broke off or came
+//! too slowly (less than 500 bytes per second after 20 seconds), for a request that the caller signed
+//! for AWS, since its signature cannot cover the translation, and for the `Host`, `Connection` and
+//! `Transfer-Encoding` headers that [`BedrockPathRewriteLayer`](crate::rewrite) refuses too. Errors of Bedrock's are translated:
 //!
 //! | Bedrock | HTTP | type / code |
 //! |---|---|---|

@@ -33,7 +33,7 @@
 //! | `account_id`, `gateway_id`, `region`, `operation` | from the path; without a gateway's path from Bedrock's own URL |
 //! | `model` | from the path, decoded; where the path has none, as the request's body names it, if a [`CaptureRequestLayer`] is inside, else as the answer does |
 //! | `path` | as it arrived, without the query; its first 8 KiB |
-//! | `status_code`, `response_size` | as sent, the size as far as it was sent |
+//! | `status_code`, `response_size` | as given to the server, the size as far as it took the body: what fits into its buffers counts as sent, whether the client reads it or not |
 //! | `grpc_status` | the number that a gRPC call ended with, from the trailers or, of an answer without any, the head |
 //! | `request_size` | bytes of the request body, as announced or as read |
 //! | `outcome` | see below |
@@ -109,7 +109,10 @@
 //! Sinks are called where the request ends, so one that blocks holds up a server's task: put it into
 //! [`Background`].
 //! A server that refuses a request before any service sees it (a malformed request line, say)
-//! leaves no record. Nor may a request over HTTP/2 whose connection is closed within milliseconds.
+//! leaves no record. Nor may one over HTTP/2 whose client closes the connection before the server has
+//! given the request to a service, within milliseconds. A client of HTTP/1.1 that closes its side after
+//! the request is gone for hyper, unless `half_close` is set there: it gets no answer, and the record
+//! says `client_disconnect`.
 //! [`JsonLines`] keeps the file that it has open: one that is given another name is written to until
 //! [`JsonLines::reopen`] is called. One that was opened for appending may also be copied and then
 //! truncated where it is (`copytruncate`). A server that

@@ -14,9 +14,16 @@
 //!    hop-by-hop headers also from the response.
 //!
 //! # Refusal
-//! 404 or 400 (code 2008) for a path that leads nowhere and for two `Host` headers or one that holds
-//! no host (that of an absolute request target may be another, and has no meaning), 403 (4030) outside an allow-list, 400
-//! (4003) if the client signed a header that is always removed.
+//! - 404 or 400 (code 2008): a path that leads nowhere, two `Host` headers, one that holds no host (that
+//!   of an absolute request target may be another, and has no meaning), and with
+//!   [`RouteConfig::requiring_host`](crate::RouteConfig::requiring_host) none
+//! - 403 (4030): outside an allow-list
+//! - 400 (4003): credentials of the client's that are incomplete, doubled or not wanted; a signature
+//!   over a header that is always removed; a `Connection` header that names what the request needs
+//! - 400 (4000): both `content-length` and `transfer-encoding`
+//! - 415 (4015): `transfer-encoding` other than `chunked`
+//! - 501 (4001): `CONNECT`, and the OpenAI-compatible API, whose layer must be outside
+//! - 502 (2005): a signature over `:authority` that a fixed endpoint cannot keep
 //!
 //! # Order
 //! Inside [`GatewayAuthLayer`](crate::auth) and [`OpenAiCompatLayer`](crate::OpenAiCompatLayer), outside [`SigV4SigningLayer`](crate::sign), so that
