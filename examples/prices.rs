@@ -11,13 +11,18 @@ use serde_json::{Map, Value};
 use tower_bedrock::observe::Prices;
 
 /// What litellm calls the rates, and what the table does. The last that fits counts.
-const RATES: [(&str, &str); 5] = [
+const RATES: [(&str, &str); 7] = [
     ("input_cost_per_token", "in"),
     ("output_cost_per_token", "out"),
     ("cache_read_input_token_cost", "read"),
     ("cache_creation_input_token_cost", "write"),
     ("cache_creation_input_token_cost_above_1hr", "write_1h"),
+    ("input_cost_per_audio_token", "speech_in"),
+    ("output_cost_per_audio_token", "speech_out"),
 ];
+
+/// What inference profiles begin with, for which the table is looked up without it too.
+const PLACES: [&str; 8] = ["us", "eu", "global", "apac", "jp", "au", "us-gov", "in"];
 
 const TIERS: [(&str, &str); 4] = [
     ("_flex", "flex"),
@@ -84,13 +89,13 @@ fn table(models: &Map<String, Value>, source: &str) -> String {
     text
 }
 
-/// Whether tokens of text are all that is paid for: a price that leaves pictures or searches out
-/// would be too low.
+/// Whether tokens of text and speech are all that is paid for: a price that leaves pictures or
+/// searches out would be too low.
 fn is_by_token(facts: &Map<String, Value>) -> bool {
     let price = |name: &str| facts.get(name).and_then(Value::as_f64).unwrap_or_default();
     let is_other = |name: &str| {
         let rest = name.strip_prefix("input_cost_per_");
-        rest.is_some_and(|rest| !rest.starts_with("token"))
+        rest.is_some_and(|rest| !rest.starts_with("token") && rest != "audio_token")
             && ![0.0, price("input_cost_per_token")].contains(&price(name))
     };
     let has_rate = RATES.iter().any(|(rate, _)| price(rate) > 0.0);
@@ -120,8 +125,7 @@ fn shorter(id: &str) -> Option<&str> {
         .filter(|bare| *bare != id && !id.starts_with("mantle/"));
     bare.or_else(|| {
         let (place, bare) = id.split_once('.')?;
-        let is_place = place.len() <= 6 && !place.contains('/') && bare.contains('.');
-        is_place.then_some(bare)
+        (PLACES.contains(&place) && bare.contains('.')).then_some(bare)
     })
 }
 
@@ -135,6 +139,11 @@ fn price(facts: &Map<String, Value>) -> String {
             continue;
         };
         let Some(step) = step(rest) else { continue };
+        // Speech that costs as much as text is no other.
+        let text = name.replace("_audio_token", "_token");
+        if text != *name && facts.get(&text) == Some(value) {
+            continue;
+        }
         // Nine digits after the point are more than any price has.
         let million = format!("{:.9}", dollars * 1e6);
         let million = million

@@ -22,6 +22,8 @@ use tower::service_fn;
 mod logs;
 #[path = "../examples/gateway/patient.rs"]
 mod patient;
+#[path = "../examples/gateway/places.rs"]
+mod places;
 #[path = "../examples/gateway/rendering.rs"]
 mod rendering;
 #[path = "../examples/gateway/running.rs"]
@@ -100,27 +102,70 @@ async fn so_many_connections_and_no_more() {
         head: Duration::from_secs(60),
         ..Limits::ADMIN
     };
-    let address = serve(10, limits).await;
+    // Two whose answers are not read yet.
+    let address = serve(PAGE, limits).await;
     let (mut first, mut second) = (ask(address).await, ask(address).await);
     assert!(read(&mut first, 10).await > 0 && read(&mut second, 10).await > 0);
     let mut third = ask(address).await;
     let waits = timeout(Duration::from_millis(300), read(&mut third, 10)).await;
     assert!(waits.is_err(), "one more than allowed was served");
-    drop(first);
+    // One of them has read its answer: it has its place no longer.
+    let rest = PAGE - 128 * 1024;
+    let came = timeout(Duration::from_secs(30), read(&mut first, rest)).await;
+    assert!(came.unwrap() >= rest);
     let came = timeout(Duration::from_secs(30), read(&mut third, 10)).await;
     assert!(came.unwrap() > 0);
+    let end = timeout(Duration::from_secs(30), read(&mut first, usize::MAX)).await;
+    assert!(end.is_ok(), "it stays");
+    let came = timeout(Duration::from_secs(30), read(&mut second, rest)).await;
+    assert!(came.unwrap() >= rest);
 
     // One that only stays goes by itself.
     let limits = Limits {
-        connections: 1,
         head: Duration::from_millis(300),
         ..Limits::ADMIN
     };
+    let mut idle = TcpStream::connect(serve(10, limits).await).await.unwrap();
+    let end = timeout(Duration::from_secs(30), read(&mut idle, 10)).await;
+    assert_eq!(end.unwrap(), 0);
+}
+
+/// Whoever says nothing keeps nobody waiting.
+#[tokio::test]
+async fn the_longest_idle_goes_first() {
+    let limits = Limits {
+        head: Duration::from_secs(60),
+        ..Limits::ADMIN
+    };
     let address = serve(10, limits).await;
-    let _idle = TcpStream::connect(address).await.unwrap();
-    let mut other = ask(address).await;
-    let came = timeout(Duration::from_secs(30), read(&mut other, 10)).await;
-    assert!(came.unwrap() > 0);
+    let mut idle = Vec::new();
+    for number in 0..limits.connections {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        // Half a head, and a whole one with its answer, count as idle too.
+        match number % 3 {
+            0 => stream.write_all(&GET[..GET.len() - 2]).await.unwrap(),
+            1 => {
+                stream.write_all(GET).await.unwrap();
+                assert!(read(&mut stream, 10).await > 0);
+            }
+            _ => {}
+        }
+        idle.push(stream);
+    }
+    // The first one asks again, so the second has been idle for longest.
+    idle[0].write_all(b"\r\n").await.unwrap();
+    assert!(read(&mut idle[0], 10).await > 0);
+    let mut others = Vec::new();
+    for gone in &mut idle[1..4] {
+        let mut other = ask(address).await;
+        let came = timeout(Duration::from_secs(5), read(&mut other, 10)).await;
+        assert!(came.is_ok_and(|came| came > 0), "it waits");
+        let end = timeout(Duration::from_secs(5), read(gone, 1)).await;
+        assert_eq!(end.expect("another went"), 0);
+        others.push(other);
+    }
+    idle[0].write_all(GET).await.unwrap();
+    assert!(read(&mut idle[0], 10).await > 0);
 }
 
 #[tokio::test]

@@ -514,6 +514,16 @@ fn records_and_prices() {
             &["price.cache_write_1h"],
         ),
         (
+            format!("{PRICE}speech_output = -1\n"),
+            5,
+            &["price.speech_output"],
+        ),
+        (
+            format!("{same}speech_input = 1\n"),
+            4,
+            &["price.same_as", "all rates"],
+        ),
+        (
             format!("{PRICE}flex = {{ input = 1 }}\n"),
             5,
             &["flex", "output"],

@@ -55,6 +55,8 @@ pub(crate) struct Price {
     pub(crate) cache_read: Option<Spanned<f64>>,
     pub(crate) cache_write: Option<Spanned<f64>>,
     pub(crate) cache_write_1h: Option<Spanned<f64>>,
+    pub(crate) speech_input: Option<Spanned<f64>>,
+    pub(crate) speech_output: Option<Spanned<f64>>,
     pub(crate) flex: Option<Spanned<Rates>>,
     pub(crate) priority: Option<Spanned<Rates>>,
     pub(crate) optimized: Option<Spanned<Rates>>,
@@ -69,6 +71,8 @@ pub(crate) struct Rates {
     pub(crate) cache_read: Option<Spanned<f64>>,
     pub(crate) cache_write: Option<Spanned<f64>>,
     pub(crate) cache_write_1h: Option<Spanned<f64>>,
+    pub(crate) speech_input: Option<Spanned<f64>>,
+    pub(crate) speech_output: Option<Spanned<f64>>,
 }
 
 #[derive(Deserialize)]

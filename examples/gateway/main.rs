@@ -5,8 +5,8 @@
 //! cargo run --release --example gateway -- --config my.toml  # as in examples/gateway.toml
 //! ```
 //!
-//! `args` reads the command line, `config`, `bodies`, `records` and `file` the configuration, `server`
-//! and `patient` serve HTTP/1.1 and HTTP/2 with or without TLS, `admin`, `logs` and `rendering` answer
+//! `args` reads the command line, `config`, `bodies`, `records` and `file` the configuration, `server`,
+//! `places` and `patient` serve HTTP/1.1 and HTTP/2 with or without TLS, `admin`, `logs` and `rendering` answer
 //! the operator, `signals` hears what the system says. All of it is made to be copied.
 
 mod admin;
@@ -16,6 +16,7 @@ mod config;
 mod file;
 mod logs;
 mod patient;
+mod places;
 mod records;
 mod rendering;
 mod running;

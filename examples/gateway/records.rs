@@ -75,6 +75,8 @@ impl Source<'_> {
             cache_read: table.cache_read,
             cache_write: table.cache_write,
             cache_write_1h: table.cache_write_1h,
+            speech_input: table.speech_input,
+            speech_output: table.speech_output,
         })?;
         for (tier, rates) in [
             ("flex", table.flex),
@@ -101,7 +103,7 @@ impl Source<'_> {
             .map_err(|_| refuse(rates.input.span())("price.input"))?;
         let mut price = observe::Price::per_million(input, output)
             .map_err(|_| refuse(rates.output.span())("price.output"))?;
-        let cache: [(&str, Option<Spanned<f64>>, Set); 3] = [
+        let others: [(&str, Option<Spanned<f64>>, Set); 5] = [
             (
                 "price.cache_read",
                 rates.cache_read,
@@ -117,8 +119,18 @@ impl Source<'_> {
                 rates.cache_write_1h,
                 observe::Price::with_cache_write_1h,
             ),
+            (
+                "price.speech_input",
+                rates.speech_input,
+                observe::Price::with_speech_input,
+            ),
+            (
+                "price.speech_output",
+                rates.speech_output,
+                observe::Price::with_speech_output,
+            ),
         ];
-        for (key, rate, set) in cache {
+        for (key, rate, set) in others {
             if let Some(rate) = rate {
                 price = set(price, *rate.get_ref()).map_err(|_| refuse(rate.span())(key))?;
             }
@@ -136,6 +148,8 @@ impl Price {
             &self.cache_read,
             &self.cache_write,
             &self.cache_write_1h,
+            &self.speech_input,
+            &self.speech_output,
         ];
         let rates = rates.into_iter().flatten().map(Spanned::span);
         let tiers = [&self.flex, &self.priority, &self.optimized]

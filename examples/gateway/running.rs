@@ -31,6 +31,11 @@ impl Running {
         }))
     }
 
+    /// Whether one runs, if nobody else has a clone of this.
+    pub(crate) fn is_any(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// Waits until the server stops and no request has run here for some seconds.
     pub(crate) async fn until_quiet(self, mut stop: watch::Receiver<bool>) {
         let _ = stop.wait_for(|stop| *stop).await;

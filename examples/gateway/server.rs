@@ -27,6 +27,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
 use crate::patient::Patient;
+use crate::places::Places;
 use crate::running::Running;
 
 /// How long a peer may take over a TLS handshake.
@@ -37,7 +38,7 @@ const GRACE: Duration = Duration::from_secs(30);
 /// What peers may do.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// So many connections at a time; others wait to be accepted.
+    /// So many connections at a time; who comes then takes the place of one that is idle, or waits.
     pub(crate) connections: usize,
     /// How long a peer may take over the head of a request; in HTTP/1.1 an idle connection counts
     /// as one whose next request is late.
@@ -79,15 +80,11 @@ pub(crate) async fn serve<S, B>(
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let places = Places::new(limits.connections);
     loop {
-        let accept = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place, listener.accept().await)
-        };
-        let (place, accepted) = tokio::select! {
+        let accepted = tokio::select! {
             _ = stop.changed() => break,
-            accepted = accept => accepted,
+            accepted = listener.accept() => accepted,
         };
         let stream = match accepted {
             Ok((stream, _)) => stream,
@@ -98,21 +95,34 @@ pub(crate) async fn serve<S, B>(
                 continue;
             }
         };
+        let place = tokio::select! {
+            _ = stop.changed() => break,
+            place = places.take() => place,
+        };
         // Small frames of a stream must not wait for the acknowledgement of earlier ones.
         let _ = stream.set_nodelay(true);
-        let (tls, service, watcher) = (tls.clone(), service.clone(), graceful.watcher());
-        let stop = stop.clone();
+        let stream = place.watch(stream);
+        let service = {
+            let (service, place) = (service.clone(), place.clone());
+            tower::util::MapFuture::new(service, move |answer| place.until_answered(answer))
+        };
+        let (tls, watcher, stop) = (tls.clone(), graceful.watcher(), stop.clone());
         tokio::spawn(async move {
-            let _place = place;
-            match tls {
-                None => connection(stream, service, limits, watcher, stop).await,
-                Some(tls) => match timeout(HANDSHAKE, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => {
-                        connection(Box::new(stream), service, limits, watcher, stop).await
+            let dismissed = place.until_dismissed();
+            tokio::select! {
+                () = async {
+                    match tls {
+                        None => connection(stream, service, limits, watcher, stop).await,
+                        Some(tls) => match timeout(HANDSHAKE, tls.accept(stream)).await {
+                            Ok(Ok(stream)) => {
+                                connection(Box::new(stream), service, limits, watcher, stop).await
+                            }
+                            Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+                            Err(_) => tracing::debug!("TLS handshake took too long"),
+                        },
                     }
-                    Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
-                    Err(_) => tracing::debug!("TLS handshake took too long"),
-                },
+                } => {}
+                () = dismissed => {}
             }
         });
     }

@@ -60,6 +60,11 @@
 //! | `request_body`, `response_body` | their beginnings, if [`Capture`] keeps them: `{"text": …, "complete": true}`, or with `base64` |
 //! | `cached`, `step` | `false`, `0`: nothing sets them yet |
 //!
+//! Of the fields that the logs of Cloudflare's gateway have besides, `request_head` and `response_head`
+//! are `request_body` and `response_body` here, and `byok` is `alias`; `model_type` and `request_type`
+//! say no more than `operation`; and `feedback` and `score` are given when a record is long with its
+//! sinks, which may join them by `id`.
+//!
 //! | `outcome` | when, the first that fits |
 //! |---|---|
 //! | `refused` | a layer refused the request |

@@ -95,6 +95,8 @@ impl<'a> Reading<'a> {
                 cache_write_tokens: told.cache_write_tokens.and_then(credible),
                 cache_write_1h_tokens: told.cache_write_1h_tokens.and_then(credible),
                 reasoning_tokens: told.reasoning_tokens.and_then(credible),
+                // Converse tells nothing of speech.
+                ..Usage::default()
             },
             latency: told.latency,
             stop_reason: told.stop_reason.as_deref(),

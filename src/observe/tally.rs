@@ -6,7 +6,7 @@ use std::mem;
 use serde_json::Value;
 
 use super::counts::{Count, Counts};
-use super::usage::Usage;
+use super::usage::{Usage, credible};
 
 /// What has been learnt from the whole answer, or from one event of it. An empty text is one that
 /// was not told; its room is used again.
@@ -55,6 +55,8 @@ pub(super) enum Field {
     Output,
     /// A count of tokens that is one of several.
     OutputPart,
+    /// How many of the tokens of a conversation are speech.
+    Speech,
     /// Milliseconds that the model took.
     Latency,
     StopReason,
@@ -180,6 +182,18 @@ impl Tally {
                     let so_far = self.told.output_tokens.unwrap_or_default();
                     self.told.output_tokens = Some(so_far.saturating_add(part));
                 }
+            }
+            Field::Speech => {
+                let details: Value = value
+                    .and_then(|value| serde_json::from_slice(value).ok())
+                    .unwrap_or_default();
+                let total = |side: &str| {
+                    let speech = &details["total"][side]["speechTokens"];
+                    speech.as_u64().and_then(credible)
+                };
+                let told = &mut self.told;
+                told.speech_input_tokens = total("input").or(told.speech_input_tokens);
+                told.speech_output_tokens = total("output").or(told.speech_output_tokens);
             }
             Field::Latency => self.latency = number().or(self.latency),
             Field::StopReason => put_text(&mut self.stop_reason, value),

@@ -16,6 +16,10 @@ pub struct Usage {
     pub cache_write_1h_tokens: Option<u64>,
     /// Those of the tokens written in which the model reasoned.
     pub reasoning_tokens: Option<u64>,
+    /// Those of the tokens read that are speech.
+    pub speech_input_tokens: Option<u64>,
+    /// Those of the tokens written that are speech.
+    pub speech_output_tokens: Option<u64>,
 }
 
 /// A greater count is a mistake, and so is not known.
@@ -47,6 +51,8 @@ impl Usage {
             cache_write_tokens: self.cache_write_tokens.or(other.cache_write_tokens),
             cache_write_1h_tokens: self.cache_write_1h_tokens.or(other.cache_write_1h_tokens),
             reasoning_tokens: self.reasoning_tokens.or(other.reasoning_tokens),
+            speech_input_tokens: self.speech_input_tokens.or(other.speech_input_tokens),
+            speech_output_tokens: self.speech_output_tokens.or(other.speech_output_tokens),
         }
     }
 }

@@ -92,6 +92,7 @@ pub(super) static EVENT: Table<Field> = Table::new(&[
     // Nova Sonic: the sums of the conversation until now.
     number(Field::Input, &["event", "usageEvent", "totalInputTokens"]),
     number(Field::Output, &["event", "usageEvent", "totalOutputTokens"]),
+    usage(Field::Speech, &["event", "usageEvent", "details"]),
     name(Field::StopReason, &["event", "completionEnd", "stopReason"]),
     presence(Field::Other, &["event", "usageEvent"]),
     presence(Field::Other, &["event", "completionStart"]),

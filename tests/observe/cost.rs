@@ -1,6 +1,8 @@
 //! What the record says of the price.
 
 use super::*;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use tower_bedrock::observe::{CaptureRequestLayer, Cost, Price, Prices};
 
 const MILLION: &str = r#"{"usage":{"inputTokens":1000000,"outputTokens":1000000}}"#;
@@ -155,6 +157,58 @@ fn by_how_fast_it_was() {
                 assert_eq!(record.latency_mode.as_deref(), Some(mode), "{operation}");
             }
         }
+    }
+}
+
+/// Nova Sonic's tokens of speech cost more than those of text.
+#[test]
+fn by_what_is_said_aloud() {
+    let details = r#""details":{"delta":{"input":{"speechTokens":1}},"total":{"input":{"speechTokens":1000000,"textTokens":500000},"output":{"speechTokens":100000,"textTokens":400000}}},"#;
+    let total = r#""totalInputTokens":1500000,"totalOutputTokens":500000,"totalTokens":2000000"#;
+    let earlier = r#""details":{"total":{"input":{"speechTokens":5,"textTokens":0}}},"totalInputTokens":5,"totalOutputTokens":0"#;
+    let event = |usage: &str| {
+        let json = format!(r#"{{"event":{{"usageEvent":{{{usage}}}}}}}"#);
+        let json = format!(r#"{{"bytes":"{}"}}"#, STANDARD.encode(json));
+        eventstream::event("chunk", json.as_bytes())
+    };
+    let plain = Price::per_million(1.0, 2.0).unwrap();
+    let spoken = plain.clone().with_speech_input(10.0).unwrap();
+    let spoken = spoken.with_speech_output(20.0).unwrap();
+    let own = |price| Prices::bundled().with_price("amazon.nova-sonic-v1:0", price);
+    for (model, prices, details, cost) in [
+        // 0.5 · 0.33 + 1 · 3 + 0.4 · 2.75 + 0.1 · 12
+        (
+            "amazon.nova-2-sonic-v1",
+            Prices::bundled(),
+            details,
+            Some("5.465"),
+        ),
+        ("amazon.nova-2-sonic-v1", Prices::bundled(), "", None),
+        ("amazon.nova-sonic-v1", Prices::bundled(), details, None),
+        (
+            "amazon.nova-sonic-v1",
+            own(plain.clone()),
+            details,
+            Some("2.5"),
+        ),
+        ("amazon.nova-sonic-v1", own(plain), "", Some("2.5")),
+        ("amazon.nova-sonic-v1", own(spoken), details, Some("13.3")),
+    ] {
+        let frames = [event(earlier), event(&format!("{details}{total}"))].concat();
+        // Whatever a model has said of speech before counts until it says something else.
+        let frames = match details {
+            "" => event(total).to_vec(),
+            _ => frames,
+        };
+        let answer = stream(Script::new([Step::Data(frames.into())]));
+        let uri = format!("/model/{model}%3A0/invoke-with-bidirectional-stream");
+        let layer = ObservabilityLayer::new().with_prices(prices);
+        let (response, ring) = ask_of(layer, post(&uri), answer);
+        let _ = now(response.into_body().collect());
+        let record = only(&ring);
+        assert_eq!(record.tokens_in, Some(1_500_000));
+        let found = record.cost.map(|cost| cost.to_string());
+        assert_eq!(found.as_deref(), cost, "{model} {details}");
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) struct Rates {
     pub(super) cache_read: Option<u64>,
     pub(super) cache_write: Option<u64>,
     pub(super) cache_write_1h: Option<u64>,
+    pub(super) speech_input: Option<u64>,
+    pub(super) speech_output: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,6 +123,26 @@ impl Price {
         Ok(self)
     }
 
+    /// For a million tokens of speech that the model is given. Without it they cost as much as others.
+    ///
+    /// # Errors
+    /// As with [`per_million`](Self::per_million).
+    pub fn with_speech_input(mut self, price: f64) -> Result<Self, ConfigError> {
+        let price = rate(price)?;
+        self.standard(|rates| rates.speech_input = Some(price));
+        Ok(self)
+    }
+
+    /// For a million tokens of speech that the model writes. Without it they cost as much as others.
+    ///
+    /// # Errors
+    /// As with [`per_million`](Self::per_million).
+    pub fn with_speech_output(mut self, price: f64) -> Result<Self, ConfigError> {
+        let price = rate(price)?;
+        self.standard(|rates| rates.speech_output = Some(price));
+        Ok(self)
+    }
+
     /// The price of all tokens of a request in which the model is given more than so many.
     pub fn with_price_above(mut self, tokens: u64, price: Self) -> Self {
         self.steps.extend(price.steps.into_iter().map(|step| Step {
@@ -165,6 +187,9 @@ impl Price {
         let cache_write = rate(|rates| rates.cache_write, input);
         let cache_write_1h = rate(|rates| rates.cache_write_1h, cache_write);
 
+        let speech_input = rate(|rates| rates.speech_input, input);
+        let speech_output = rate(|rates| rates.speech_output, output);
+
         let written = usage.cache_write_tokens.unwrap_or_default();
         let for_an_hour = usage.cache_write_1h_tokens.unwrap_or_default().min(written);
         // Where nothing is written, as with embeddings, the answer does not say so.
@@ -172,9 +197,24 @@ impl Price {
             None if output == Some(0) => 0,
             tokens => tokens?,
         };
+        // Where speech costs something else, it matters how much of it there was.
+        let speech = |tokens: Option<u64>, all: u64, rate: Option<u64>, of_text| match tokens {
+            None if rate != of_text && all > 0 => None,
+            tokens => Some(tokens.unwrap_or_default().min(all)),
+        };
+        let input_tokens = usage.input_tokens?;
+        let heard = speech(usage.speech_input_tokens, input_tokens, speech_input, input)?;
+        let spoken = speech(
+            usage.speech_output_tokens,
+            output_tokens,
+            speech_output,
+            output,
+        )?;
         let parts = [
-            (usage.input_tokens?, input),
-            (output_tokens, output),
+            (input_tokens - heard, input),
+            (heard, speech_input),
+            (output_tokens - spoken, output),
+            (spoken, speech_output),
             (usage.cache_read_tokens.unwrap_or_default(), cache_read),
             (written - for_an_hour, cache_write),
             (for_an_hour, cache_write_1h),

@@ -31,6 +31,8 @@ const BUNDLED: &str = include_str!("prices.txt");
 /// inference, as an answer's `performanceConfig` tells, counts as a tier too: the bundled table has no
 /// price for it.
 ///
+/// Speech has a price of its own, which counts by how many tokens of it the answer tells of.
+///
 /// The prefix of an inference profile is `us`, `eu`, `global`, `apac`, `jp`, `au`, `us-gov` or `in`;
 /// behind others, that are new or made up, nothing has a price that is known.
 ///

@@ -4,7 +4,8 @@
 //! ```text
 //! in 3 out 15 read 0.3 write 3.75 write_1h 6 | above 200000 in 6 out 22.5 | flex in 1.5 = a.model us.a.model
 //! ```
-//! A model may be preceded by the service `mantle/`, by a region, or by both.
+//! Of speech, where it costs something else, `speech_in` and `speech_out` say so. A model may be preceded
+//! by the service `mantle/`, by a region, or by both.
 
 use std::sync::Arc;
 
@@ -109,6 +110,8 @@ fn step(text: &str) -> Option<Step> {
             "read" => &mut rates.cache_read,
             "write" => &mut rates.cache_write,
             "write_1h" => &mut rates.cache_write_1h,
+            "speech_in" => &mut rates.speech_input,
+            "speech_out" => &mut rates.speech_output,
             _ => return None,
         };
         *rate = Some(decimal::parse(number, ATTO - 6)?);

@@ -14,6 +14,7 @@ fn usage(counts: [Option<u64>; 4], more: [Option<u64>; 2]) -> Usage {
         cache_write_tokens: counts[3],
         cache_write_1h_tokens: more[0],
         reasoning_tokens: more[1],
+        ..Usage::default()
     }
 }
 
