@@ -144,12 +144,15 @@ where
 /// hyper reads into a new buffer as long as a piece of the last one is in use, so small pieces that
 /// wait for a slow reader would hold one each.
 pub(crate) fn light(frame: Frame<Bytes>) -> Frame<Bytes> {
-    /// Three quarters of the buffer that hyper begins with.
-    const HEAVY: usize = 6 * 1024;
-    frame.map_data(|data| match data.len() {
-        1..HEAVY => Bytes::copy_from_slice(&data),
-        _ => data,
+    frame.map_data(|data| match is_heavy(&data) || data.is_empty() {
+        true => data,
+        false => Bytes::copy_from_slice(&data),
     })
+}
+
+/// Whether a piece fills most of a buffer: three quarters of that which hyper begins with.
+pub(crate) fn is_heavy(data: &Bytes) -> bool {
+    data.len() >= 6 * 1024
 }
 
 /// Polls a held body where errors are boxed.
