@@ -14,6 +14,8 @@ mod args;
 mod config;
 mod file;
 mod logs;
+mod opening;
+mod pace;
 mod patient;
 mod records;
 mod rendering;
