@@ -3,6 +3,7 @@
 //! | name | is | made by |
 //! |---|---|---|
 //! | [`Buffered`] | a whole body as the frames it came in; cloning it copies no data | whoever must see a body before sending it |
+//! | [`Received`] | a body from a server, which ends with an error if its client has reset it | whoever stands outermost |
 //! | [`RequestBody`] | [`Buffered`], or the caller's body untouched | layers that buffer some requests only |
 //! | [`UpstreamBody`] | [`Buffered`], or any body behind one box | the ready-made client |
 //! | [`ResponseBody`] | the inner service's body, or bytes of our own | every layer that can refuse |
@@ -42,9 +43,11 @@ mod collect;
 mod gathered;
 #[cfg_attr(not(feature = "client"), allow(dead_code))]
 mod lent;
+mod received;
 mod upstream;
 
 pub use self::buffered::Buffered;
+pub use self::received::Received;
 pub use self::upstream::{IntoUpstreamBody, UpstreamBody};
 
 pub(crate) use self::begun::Begun;
