@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_bedrock::Gateway;
 use tower_bedrock::auth::{GatewayTokens, Gateways};
+use tower_bedrock::body::Received;
 use tower_bedrock::credentials::{Credentials, StoredKey, StoredKeys};
 use tower_bedrock::emulator::Emulator;
 use tower_http::compression::CompressionLayer;
@@ -55,6 +56,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .layer(cors)
         // Outside of the gateway, whose record is made of what Bedrock says, not of gzip.
         .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(events)));
+    // An upload that its client resets is not whole: axum's body hides from the gateway that it is
+    // hyper's.
+    let gateway = ServiceBuilder::new()
+        .map_request(Received::of)
+        .service(gateway);
     let app = Router::new()
         .route("/health", get(async || "ok\n"))
         // axum takes the prefix off: the gateway sees `/v1/…`.

@@ -36,9 +36,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut http = auto::Builder::new(TokioExecutor::new());
     // What a slow reader leaves waiting waits at the sender: this bounds what is kept here.
     http.http1().timer(TokioTimer::new());
-    http.http1().max_buf_size(65_536);
-    http.http2().max_send_buf_size(65_536);
-    http.http2().initial_stream_window_size(65_536);
+    http.http1().max_buf_size(16_384);
+    http.http2().max_send_buf_size(16_384);
+    http.http2().initial_stream_window_size(32_768);
     http.http2().initial_connection_window_size(1_048_576);
     http.http2().max_concurrent_streams(200);
 

@@ -62,6 +62,7 @@
 //! # Limitations
 //! No caching, limits or retries; `tower`'s own fit in where the stack is built by hand.
 
+use std::any::TypeId;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
@@ -71,11 +72,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, Request, Response};
 use http_body::Body;
+use hyper::body::Incoming;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::auth::{Authenticate, GatewayAuth, GatewayAuthLayer};
-use crate::body::{BoxError, ResponseBody};
+use crate::body::{BoxError, Received, ResponseBody};
 use crate::compat::{CompatBody, OpenAiCompat, OpenAiCompatLayer};
 use crate::context::{Policy, Timeouts};
 use crate::credentials::{ProvideCredentials, StoredKeys};
@@ -130,14 +132,18 @@ where
 {
     type Response = Response<GatewayBody>;
     type Error = Infallible;
-    type Future = <Stack as Service<Request<B>>>::Future;
+    type Future = <Stack as Service<Request<Received<B>>>>::Future;
 
     fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Infallible>> {
-        <Stack as Service<Request<B>>>::poll_ready(&mut self.0, cx)
+        <Stack as Service<Request<Received<B>>>>::poll_ready(&mut self.0, cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        self.0.call(request)
+        self.0
+            .call(match TypeId::of::<B>() == TypeId::of::<Incoming>() {
+                true => Received::of(request),
+                false => Received::whole(request),
+            })
     }
 }
 

@@ -20,6 +20,10 @@ use tower::service_fn;
 
 #[path = "../examples/gateway/logs.rs"]
 mod logs;
+#[path = "../examples/gateway/opening.rs"]
+mod opening;
+#[path = "../examples/gateway/pace.rs"]
+mod pace;
 #[path = "../examples/gateway/patient.rs"]
 mod patient;
 #[path = "../examples/gateway/places.rs"]

@@ -15,6 +15,8 @@ mod bodies;
 mod config;
 mod file;
 mod logs;
+mod opening;
+mod pace;
 mod patient;
 mod places;
 mod records;

@@ -8,18 +8,25 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use crate::pace::Pace;
+
 pub(crate) struct Patient<I> {
     io: I,
     patience: Option<Duration>,
     /// Since a write had to wait, and until all was written.
     late: Option<Pin<Box<Sleep>>>,
+    pace: Pace,
 }
 
 impl<I> Patient<I> {
     /// Without `patience` it waits for ever.
-    pub(crate) fn new(io: I, patience: Option<Duration>) -> Self {
-        let late = None;
-        Self { io, patience, late }
+    pub(crate) fn new(io: I, patience: Option<Duration>, pace: Pace) -> Self {
+        Self {
+            io,
+            patience,
+            late: None,
+            pace,
+        }
     }
 
     fn wrote(&mut self, cx: &mut Context<'_>, written: Poll<Result<usize>>) -> Poll<Result<usize>> {
@@ -74,6 +81,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Patient<I> {
         let flushed = Pin::new(&mut self.io).poll_flush(cx);
         if flushed.is_ready() {
             self.late = None;
+            self.pace.is_written();
         }
         flushed
     }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::path::Path;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
@@ -13,9 +13,9 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -26,6 +26,8 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
+use crate::opening::Opened;
+use crate::pace::{Pace, Paced};
 use crate::patient::Patient;
 use crate::places::Places;
 use crate::running::Running;
@@ -145,44 +147,43 @@ async fn connection<I, S, B>(
     S::Future: Send + 'static,
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
-        // What a slow reader leaves waiting here: less than two of the pieces that the client reads
-        // from the upstream. It also bounds the head of a request.
-        .max_buf_size(15 * 1024);
-    http.http2()
-        .timer(TokioTimer::new())
-        // A peer that is gone is noticed although it owes us nothing.
-        .keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(Duration::from_secs(20))
-        // Small windows: what a slow reader or a slow upstream leaves waiting, waits at the sender.
-        .initial_stream_window_size(32 * 1024)
-        .initial_connection_window_size(1024 * 1024)
-        .max_send_buf_size(16 * 1024)
-        .max_concurrent_streams(200)
-        // Overlong paths reach the gateway, which says what is wrong with them.
-        .max_header_list_size(128 * 1024);
-    if !limits.http2 {
-        http = http.http1_only();
-    }
-
-    let seen = Arc::new(AtomicBool::new(false));
     let running = Running::default();
+    let opened = tokio::select! {
+        opened = timeout(limits.head, Opened::new(io)) => opened,
+        () = running.clone().until_quiet(stop.clone()) => return,
+    };
+    // hyper's own timeouts begin once the protocol is known: without this a peer that never says a
+    // word would stay for ever.
+    let Ok(Ok(io)) = opened else {
+        return;
+    };
+    let is_http2 = io.is_http2 && limits.http2;
+    let pace = Pace::default();
+    let seen = Arc::new(AtomicBool::new(false));
     let service = service_fn({
         let (seen, running) = (Arc::clone(&seen), running.clone());
+        // Over HTTP/2 there are many answers, and windows for each.
+        let pace = (!is_http2).then(|| pace.clone());
         move |request| {
             seen.store(true, Ordering::Relaxed);
             // Called now, not when the future is first polled, as an adapter would: a client that
             // is gone by then leaves its record all the same. Both services are always ready.
             let mut service = service.clone();
             let _ = service.poll_ready(&mut Context::from_waker(Waker::noop()));
-            running.clone().until_answered(service.call(request))
+            let (running, pace) = (running.clone(), pace.clone());
+            let answer = service.call(request);
+            async move {
+                let response = running.until_answered(answer).await?;
+                Ok::<_, Infallible>(response.map(|body| Paced::new(body, pace)))
+            }
         }
     });
-    let io = TokioIo::new(Patient::new(io, limits.write));
-    let mut served = pin!(watcher.watch(http.serve_connection(io, service)));
+    let io = TokioIo::new(Patient::new(io, limits.write, pace));
+    // In a box, for one is larger than the other, and a task is moved about before it runs.
+    let mut served: Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>> = match is_http2 {
+        true => Box::pin(watcher.watch(http2().serve_connection(io, service))),
+        false => Box::pin(watcher.watch(http1(limits.head).serve_connection(io, service))),
+    };
     let mut served = pin!(async {
         tokio::select! {
             result = served.as_mut() => result,
@@ -191,14 +192,41 @@ async fn connection<I, S, B>(
     });
     let result = match timeout(limits.head, served.as_mut()).await {
         Ok(result) => result,
-        // hyper's own timeouts begin once the protocol is known: without this a peer that never
-        // says a word would stay for ever.
+        // Over HTTP/2 it may say that it lives, and nothing else.
         Err(_) if !seen.load(Ordering::Relaxed) => return,
         Err(_) => served.await,
     };
     if let Err(error) = result {
-        tracing::debug!(error = &*error, "connection ended early");
+        let error: &(dyn Error + 'static) = &error;
+        tracing::debug!(error, "connection ended early");
     }
+}
+
+/// Over HTTP/1.1, the pace of an answer bounds what a slow reader leaves waiting here.
+fn http1(head: Duration) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(head)
+        // The head of a request.
+        .max_buf_size(15 * 1024);
+    http
+}
+
+/// Over HTTP/2, windows are small: what a slow reader or a slow upstream leaves waiting, waits at the
+/// sender.
+fn http2() -> http2::Builder<TokioExecutor> {
+    let mut http = http2::Builder::new(TokioExecutor::new());
+    http.timer(TokioTimer::new())
+        // A peer that is gone is noticed although it owes us nothing.
+        .keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(20))
+        .initial_stream_window_size(32 * 1024)
+        .initial_connection_window_size(1024 * 1024)
+        .max_send_buf_size(16 * 1024)
+        .max_concurrent_streams(200)
+        // Overlong paths reach the gateway, which says what is wrong with them.
+        .max_header_list_size(128 * 1024);
+    http
 }
 
 /// TLS with ALPN for HTTP/2 and HTTP/1.1.

@@ -3,6 +3,7 @@
 //! | name | is | made by |
 //! |---|---|---|
 //! | [`Buffered`] | a whole body as the frames it came in; cloning it copies no data | whoever must see a body before sending it |
+//! | [`Received`] | a body from a server, which ends with an error if its client has reset it | whoever stands outermost |
 //! | [`RequestBody`] | [`Buffered`], or the caller's body untouched | layers that buffer some requests only |
 //! | [`UpstreamBody`] | [`Buffered`], or any body behind one box | the ready-made client |
 //! | [`ResponseBody`] | the inner service's body, or bytes of our own | every layer that can refuse |
@@ -42,9 +43,11 @@ mod collect;
 mod gathered;
 #[cfg_attr(not(feature = "client"), allow(dead_code))]
 mod lent;
+mod received;
 mod upstream;
 
 pub use self::buffered::Buffered;
+pub use self::received::Received;
 pub use self::upstream::{IntoUpstreamBody, UpstreamBody};
 
 pub(crate) use self::begun::Begun;
@@ -144,12 +147,15 @@ where
 /// hyper reads into a new buffer as long as a piece of the last one is in use, so small pieces that
 /// wait for a slow reader would hold one each.
 pub(crate) fn light(frame: Frame<Bytes>) -> Frame<Bytes> {
-    /// Three quarters of the buffer that hyper begins with.
-    const HEAVY: usize = 6 * 1024;
-    frame.map_data(|data| match data.len() {
-        1..HEAVY => Bytes::copy_from_slice(&data),
-        _ => data,
+    frame.map_data(|data| match is_heavy(&data) || data.is_empty() {
+        true => data,
+        false => Bytes::copy_from_slice(&data),
     })
+}
+
+/// Whether a piece fills most of a buffer: three quarters of that which hyper begins with.
+pub(crate) fn is_heavy(data: &Bytes) -> bool {
+    data.len() >= 6 * 1024
 }
 
 /// Polls a held body where errors are boxed.

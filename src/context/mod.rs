@@ -32,6 +32,8 @@ use crate::route::{Parsed, Route, RouteConfig};
 #[cfg(feature = "observe")]
 mod claimed;
 mod credential;
+#[cfg(any(feature = "rewrite", feature = "observe", feature = "compat"))]
+mod inbound;
 mod noted;
 mod policy;
 mod principal;
@@ -321,7 +323,7 @@ impl Context {
 
     #[cfg(any(feature = "rewrite", feature = "observe", feature = "compat"))]
     pub(crate) fn set_inbound(&self, uri: Uri) {
-        let _ = self.0.inbound.set(uri);
+        self.0.inbound.get_or_init(|| inbound::kept(uri));
     }
 
     /// What the caller may do; the layer's own policy if its principal has none.

@@ -99,7 +99,7 @@ impl Observation {
         let rejection = response.extensions().get::<Rejection>();
         let is_upstream = rejection.is_none();
         let is_error = status.is_client_error() || status.is_server_error();
-        let hint = || response.body().size_hint().exact();
+        let length = response.body().size_hint().exact();
         let context = &self.context;
         Answer {
             status,
@@ -109,7 +109,11 @@ impl Observation {
                 true => headers.get(AMZN_REQUEST_ID),
                 false => context.upstream_id(),
             }
-            .cloned(),
+            // Its value is a piece of all that was read at once, and a stream lasts for minutes.
+            .and_then(|id| match length {
+                Some(_) => Some(id.clone()),
+                None => HeaderValue::from_bytes(id.as_bytes()).ok(),
+            }),
             call: (self.dialect == Dialect::Grpc)
                 .then(|| Call::of(headers))
                 .flatten(),
@@ -125,7 +129,7 @@ impl Observation {
             announced: if is_bodiless {
                 None
             } else {
-                content_length(headers).or_else(hint)
+                content_length(headers).or(length)
             },
             seen: 0,
             passed: 0,

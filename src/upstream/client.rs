@@ -56,9 +56,10 @@ pub(super) type Client = legacy::Client<Connector, UpstreamBody>;
 /// A request on a new connection is never sent twice.
 ///
 /// # Memory
-/// What the upstream sends waits there until it is asked for: 8 KiB are read ahead over HTTP/1.1,
-/// 32 KiB on each stream of HTTP/2. The head of an answer may be 8 KiB long. Of a request body 8 KiB
-/// are written behind, and one frame.
+/// What the upstream sends waits there until it is asked for: two reads of 8 KiB are ahead over
+/// HTTP/1.1, 32 KiB on each stream of HTTP/2. The head of an answer may be 8 KiB long. Of a request
+/// body 8 KiB are written behind, and one frame. A connection of HTTP/1.1 itself is 28 KiB, most of it
+/// hyper's buffers, one of HTTP/2 about 36 KiB.
 ///
 /// # Streams
 /// Chunks of an answer over HTTP/1.1 that came in one read are handed on as one frame of the body, up

@@ -4,21 +4,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 
-use http::Request;
+use http::{Request, Response, Version};
+use http_body::Body;
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tower::Service;
+use tower_bedrock::eventstream::event;
 
 use crate::frames::{
     DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, Peer, RST_STREAM, frame, post,
 };
-use crate::support::{CONVERSE, MODEL, base, eventually, serve, stack};
+use crate::support::{CONVERSE, MODEL, base, before, eventually, serve, stack};
 use crate::{recorded, soon};
 
 const CANCEL: [u8; 4] = [0, 0, 0, 8];
+const NO_ERROR: [u8; 4] = [0, 0, 0, 0];
 const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AK/20260102/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature=00ff";
 
 fn path(model: &str) -> String {
@@ -162,4 +167,81 @@ async fn rapid_reset() {
     eventually("a record of each", || stack.records.len() == calls()).await;
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     assert_eq!(stack.records.len(), calls());
+}
+
+#[derive(Debug, PartialEq)]
+enum Heard {
+    Beginning,
+    Whole,
+    Broken,
+}
+
+/// Tells what it hears of each request. Over HTTP/1.1, and over HTTP/2 for conversations.
+async fn listener() -> (String, mpsc::Receiver<Heard>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (told, all) = mpsc::channel(1);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let told = told.clone();
+            let service = service_fn(move |request: Request<Incoming>| {
+                let told = told.clone();
+                let is_http2 = request.version() == Version::HTTP_2;
+                let mut body = request.into_body();
+                // By itself, for hyper drops the future of a request that breaks off.
+                let reading = tokio::spawn(async move {
+                    let is_broken = loop {
+                        match body.frame().await {
+                            Some(Ok(_)) => told.send(Heard::Beginning).await.unwrap(),
+                            other => break other.is_some(),
+                        }
+                    };
+                    let is_whole = !is_broken && (!is_http2 || body.is_end_stream());
+                    let end = if is_whole {
+                        Heard::Whole
+                    } else {
+                        Heard::Broken
+                    };
+                    let _ = told.send(end).await;
+                });
+                async move { reading.await.map(|()| Response::new(String::new())) }
+            });
+            tokio::spawn(async move {
+                let server = auto::Builder::new(TokioExecutor::new());
+                let _ = server.serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
+    (url, all)
+}
+
+/// A client that resets its own upload without an error has not come to its end: what streams
+/// through does not look whole upstream.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn without_an_error_amid_an_upload() {
+    let (url, mut heard) = listener().await;
+    let (gateway, records) = before(&url, |builder| builder);
+    let address = serve(gateway).await;
+    let conversation = path(MODEL).replace("converse-stream", "invoke-with-bidirectional-stream");
+    let signed = &[("authorization", SIGNED)][..];
+    let cases = [
+        (path(MODEL), signed),
+        (conversation.clone(), signed),
+        (conversation, &[]),
+    ];
+    let message = event("chunk", br#"{"bytes":"e30="}"#);
+    for (path, more) in cases.iter().cycle().take(120) {
+        let mut peer = Peer::connect(address).await;
+        let half = [
+            frame(HEADERS, END_HEADERS, 1, &post(path, more)),
+            frame(DATA, 0, 1, &message),
+        ];
+        peer.send(&half.concat()).await;
+        let beginning = soon("the beginning", heard.recv()).await;
+        assert_eq!(beginning, Some(Heard::Beginning), "{path}");
+        peer.send(&frame(RST_STREAM, 0, 1, &NO_ERROR)).await;
+        let end = soon("the end", heard.recv()).await;
+        assert_eq!(end, Some(Heard::Broken), "{path} {more:?}");
+    }
+    recorded(&records, &["client_disconnect|refused"; 120]).await;
 }
