@@ -2,6 +2,7 @@
 
 mod plain;
 mod table;
+mod value;
 
 use self::plain::plain;
 use self::table::{DEPTH, Paths, bucket};
@@ -108,22 +109,11 @@ impl<F: Copy> Scanner<F> {
             match self.state {
                 State::Done | State::Dead => return,
                 State::Within => {
-                    let (now, later) = self.within(input);
-                    self.keep(now, found);
-                    if self.nested == 0 && !self.in_text {
-                        self.end_value(found);
-                    }
-                    input = later;
+                    input = self.read_within(input, 0, found);
                     continue;
                 }
                 State::Scalar => {
-                    let end = input.iter().position(|byte| !is_scalar(*byte));
-                    let (now, later) = split(input, end.unwrap_or(input.len()));
-                    self.keep(now, found);
-                    if end.is_some() {
-                        self.end_value(found);
-                    }
-                    input = later;
+                    input = self.read_scalar(input, found);
                     continue;
                 }
                 State::Key => {
@@ -163,9 +153,8 @@ impl<F: Copy> Scanner<F> {
                     _ => self.state = State::Dead,
                 },
                 State::Value => {
-                    if self.begin_value(byte, found) {
-                        continue;
-                    }
+                    input = self.begin_value(byte, input, found);
+                    continue;
                 }
             }
             input = rest;
@@ -175,96 +164,6 @@ impl<F: Copy> Scanner<F> {
     fn begin_key(&mut self) {
         self.key.clear();
         self.state = State::Key;
-    }
-
-    /// Decides about a value by its first byte; true if that byte is to be read again.
-    fn begin_value(&mut self, byte: u8, found: &mut dyn FnMut(F, Option<&[u8]>)) -> bool {
-        self.kept = None;
-        self.value.clear();
-        let mut onward: Paths = 0;
-        for (index, path) in each(self.next, self.table.paths) {
-            if path.keys.len() > self.depth {
-                onward |= bit(index);
-            } else if path.limit == 0 {
-                found(path.field, None);
-            } else {
-                self.kept = Some(index);
-            }
-        }
-        match byte {
-            b'{' | b'[' if self.kept.is_none() && onward != 0 && self.depth < DEPTH => {
-                self.next = onward;
-                self.open(byte == b'[');
-                return false;
-            }
-            b'{' | b'[' => self.nested = 1,
-            b'"' => {
-                self.nested = 0;
-                self.in_text = true;
-            }
-            byte if is_scalar(byte) => {
-                self.state = State::Scalar;
-                return true;
-            }
-            _ => {
-                self.state = State::Dead;
-                return false;
-            }
-        }
-        self.state = State::Within;
-        self.keep(&[byte], found);
-        false
-    }
-
-    /// Splits off what belongs to the value in hand.
-    fn within<'a>(&mut self, input: &'a [u8]) -> (&'a [u8], &'a [u8]) {
-        let (mut nested, mut in_text, mut escaped) = (self.nested, self.in_text, self.escaped);
-        let mut at = 0;
-        while let Some(&byte) = input.get(at) {
-            at += 1;
-            if !in_text {
-                match byte {
-                    b'"' => in_text = true,
-                    b'{' | b'[' => nested += 1,
-                    b'}' | b']' => nested = nested.saturating_sub(1),
-                    _ => {}
-                }
-            } else if escaped {
-                escaped = false;
-            } else {
-                match byte {
-                    b'\\' => escaped = true,
-                    b'"' => in_text = false,
-                    _ => at += plain(split(input, at).1),
-                }
-            }
-            if nested == 0 && !in_text {
-                break;
-            }
-        }
-        (self.nested, self.in_text, self.escaped) = (nested, in_text, escaped);
-        split(input, at)
-    }
-
-    fn keep(&mut self, bytes: &[u8], found: &mut dyn FnMut(F, Option<&[u8]>)) {
-        let Some(path) = self.kept.and_then(|index| self.table.paths.get(index)) else {
-            return;
-        };
-        if self.value.len() + bytes.len() > path.limit {
-            self.kept = None;
-            self.value.clear();
-            found(path.field, None);
-        } else {
-            self.value.extend_from_slice(bytes);
-        }
-    }
-
-    fn end_value(&mut self, found: &mut dyn FnMut(F, Option<&[u8]>)) {
-        let kept = self.kept.take();
-        if let Some(path) = kept.and_then(|index| self.table.paths.get(index)) {
-            found(path.field, Some(&self.value));
-        }
-        self.state = State::Between;
     }
 
     /// Reads to the end of a key and chooses the paths that go on with it.
