@@ -91,39 +91,22 @@ impl<S, B, F> ResponseFuture<S, B, F> {
         Self::new(facts, Some(body), state)
     }
 
+    /// The body is one `side` of a conversation, or read whole.
     pub(super) fn asking(
         settings: &Arc<Settings>,
         facts: Option<Context>,
         unsigned: Unsigned<S>,
-        body: B,
+        (body, side): (Option<B>, Option<B>),
         answer: Later,
     ) -> Self {
         let state = State::Asking {
             answer,
-            side: None,
+            side,
             unsigned: Some(unsigned),
         };
         Self {
             settings: Some(Arc::clone(settings)),
-            ..Self::new(facts, Some(body), state)
-        }
-    }
-
-    pub(super) fn asking_to_converse(
-        settings: &Arc<Settings>,
-        facts: Context,
-        unsigned: Unsigned<S>,
-        body: B,
-        answer: Later,
-    ) -> Self {
-        let state = State::Asking {
-            answer,
-            side: Some(body),
-            unsigned: Some(unsigned),
-        };
-        Self {
-            settings: Some(Arc::clone(settings)),
-            ..Self::new(Some(facts), None, state)
+            ..Self::new(facts, body, state)
         }
     }
 

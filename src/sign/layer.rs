@@ -273,7 +273,7 @@ impl<S> SigV4Signing<S> {
             None => {
                 let answer = Arc::clone(&self.layer.provider).later(head);
                 let (lent, ()) = Request::new(()).into_parts();
-                ResponseFuture::asking(settings, facts, unsigned(lent), body, answer)
+                ResponseFuture::asking(settings, facts, unsigned(lent), (Some(body), None), answer)
             }
         }
     }
@@ -308,7 +308,13 @@ impl<S> SigV4Signing<S> {
             None => {
                 let answer = Arc::clone(&self.layer.provider).later(head);
                 let (lent, ()) = Request::new(()).into_parts();
-                ResponseFuture::asking_to_converse(settings, facts, unsigned(lent), body, answer)
+                ResponseFuture::asking(
+                    settings,
+                    Some(facts),
+                    unsigned(lent),
+                    (None, Some(body)),
+                    answer,
+                )
             }
         }
     }
