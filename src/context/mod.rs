@@ -291,12 +291,6 @@ impl Context {
     }
 
     /// Whether the request that goes upstream is another than the one that arrived.
-    #[cfg(any(
-        feature = "rewrite",
-        feature = "sign",
-        feature = "observe",
-        feature = "compat"
-    ))]
     pub(crate) fn is_translated(&self) -> bool {
         #[cfg(feature = "compat")]
         return self.0.translated.get().is_some();
