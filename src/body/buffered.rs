@@ -62,10 +62,10 @@ impl Buffered {
         if self.more.is_none() {
             return self.first;
         }
-        let frames: Vec<&Bytes> = self.frames().collect();
-        match frames[..] {
-            [only] => only.clone(),
-            _ => frames.into_iter().flatten().copied().collect(),
+        let frames: Vec<&[u8]> = self.frames().map(|frame| &frame[..]).collect();
+        match self.frames().next() {
+            Some(only) if frames.len() == 1 => only.clone(),
+            _ => frames.concat().into(),
         }
     }
 
