@@ -27,7 +27,8 @@ const MAX_TIME_OF_CONVERSATIONS: Duration = Duration::from_millis(100);
 /// How far a body has been read away.
 #[derive(Debug)]
 pub(crate) struct Drain {
-    awaits_continue: bool,
+    /// All is left unread: the client waits to be told to go on, say.
+    is_left: bool,
     most: Duration,
     seen: u64,
     sleep: Option<Pin<Box<Sleep>>>,
@@ -36,7 +37,7 @@ pub(crate) struct Drain {
 impl Drain {
     pub(crate) fn new(manner: Manner) -> Self {
         Self {
-            awaits_continue: manner.awaits_continue,
+            is_left: manner.awaits_continue,
             most: match manner.converses {
                 true => MAX_TIME_OF_CONVERSATIONS,
                 false => MAX_TIME,
@@ -49,7 +50,7 @@ impl Drain {
     /// Nothing is read away.
     pub(crate) fn nothing() -> Self {
         Self {
-            awaits_continue: true,
+            is_left: true,
             most: Duration::ZERO,
             seen: 0,
             sleep: None,
@@ -62,7 +63,7 @@ impl Drain {
         mut body: Pin<&mut B>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        if self.awaits_continue || body.size_hint().lower() > MAX_BYTES {
+        if self.is_left || body.size_hint().lower() > MAX_BYTES {
             return Poll::Ready(());
         }
         while self.seen <= MAX_BYTES {

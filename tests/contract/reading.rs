@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
 use tower_bedrock::body::ResponseBody;
 use tower_bedrock::sign::SigV4SigningLayer;
-use tower_bedrock::{Rejection, RejectionKind};
+use tower_bedrock::{OpenAiCompatLayer, Rejection, RejectionKind};
 
 use crate::cases::{URL, Vault, Warm};
 use crate::probe::{Reply, Watch};
@@ -117,6 +117,22 @@ async fn one_byte_in_ten_seconds_is_told_after_twenty() {
     // It was refused at 20 s, and its rest was left.
     assert!((20 * SECOND..21 * SECOND).contains(&start.elapsed()));
     assert!(log.bytes() < 4);
+}
+
+/// An upload that is translated is waited for as long as one that is signed.
+#[tokio::test(start_paused = true)]
+async fn too_slow_to_be_translated() {
+    let watch = Watch::default();
+    let compat = OpenAiCompatLayer::new().with_region("us-east-1").unwrap();
+    let request = Request::post("/v1/acme/prod/compat/chat/completions");
+    let request = request.body(script().data("{").hangs()).unwrap();
+    let start = Instant::now();
+    let service = compat.layer(watch.probe());
+    let response = service.oneshot(request).await.unwrap();
+    assert_eq!((response.status().as_u16(), watch.calls()), (400, 0));
+    let rejection: &Rejection = response.extensions().get().unwrap();
+    assert!(rejection.text().contains("too slowly"));
+    assert!((20 * SECOND..21 * SECOND).contains(&start.elapsed()));
 }
 
 /// 1000 bytes per second for three minutes.
